@@ -1,0 +1,2 @@
+core_libcore_la_SOURCES += \
+	core/engine/run.h

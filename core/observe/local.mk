@@ -1,0 +1,3 @@
+core_libcore_la_SOURCES += \
+	core/observe/log.h \
+	core/observe/report.h

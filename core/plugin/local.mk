@@ -1,0 +1,4 @@
+core_libcore_la_SOURCES += \
+	core/plugin/plugin.h \
+	core/plugin/probe.h \
+	core/plugin/services.h

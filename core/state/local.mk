@@ -1,0 +1,2 @@
+core_libcore_la_SOURCES += \
+	core/state/store.h
