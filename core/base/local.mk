@@ -1,5 +1,5 @@
 core_libcore_la_SOURCES += \
-	core/base/clock.h \
-	core/base/file.h \
-	core/base/status.h \
-	core/base/string.h
+	core/base/clock.c core/base/clock.h \
+	core/base/file.c core/base/file.h \
+	core/base/status.c core/base/status.h \
+	core/base/string.c core/base/string.h
