@@ -9,7 +9,8 @@
 size_t batch_bytes(const struct ArrowSchema *schema, const struct ArrowArray *array);
 
 /* Keeps the rows whose bit in `keep` (one byte per row, nonzero = keep) is set. Moves in and out; released on failure. */
-etl_status batch_filter(const struct ArrowSchema *schema, struct ArrowArray *batch, const uint8_t *keep, struct etl_error *err);
+etl_status batch_filter(const struct ArrowSchema *schema, struct ArrowArray *batch, const uint8_t *keep,
+                        struct etl_error *err);
 
 /* The first `rows` rows. Moves in and out. */
 etl_status batch_head(struct ArrowArray *batch, int64_t rows, struct etl_error *err);
@@ -17,7 +18,7 @@ etl_status batch_head(struct ArrowArray *batch, int64_t rows, struct etl_error *
 /* Gives the root offset 0 by moving the offset into the children (ABI rule); other producers' batches may have one. */
 etl_status batch_normalise(struct ArrowArray *batch, struct etl_error *err);
 
-/* Counts rows per operation into counts[4] (ETL_OP_*). ETL_DATA for an unknown operation. */
+/* Sets counts[ETL_OP_*] to the number of rows of each operation. ETL_DATA for an unknown operation. */
 etl_status batch_count_ops(const struct etl_view *root, uint64_t flags, int64_t counts[4], struct etl_error *err);
 
 /* A batch of one struct column set made of shallow references: `columns[i]` moved in (released on failure). */

@@ -1,5 +1,9 @@
 core_libcore_la_SOURCES += \
+	core/data/array.c \
+	core/data/array.h \
+	core/data/batch.c \
 	core/data/batch.h \
 	core/data/fit.h \
+	core/data/schema_change.c \
 	core/data/schema_change.h \
 	core/data/transform.h

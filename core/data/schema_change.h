@@ -15,8 +15,8 @@ enum contract {
 /* The narrowest type that holds every value of both exactly (architecture: "Data"): equal types; int widths; int -> decimal -> text; decimal
  * precision and scale; float32 -> double; date -> timestamp (without zone) -> text; anything scalar -> text; scalar against nested,
  * struct against list -> arrow.json. False only when there is none. Struct children are merged by name, list items merged. */
-etl_status schema_merge(const struct ArrowSchema *agreed, const struct ArrowSchema *incoming, struct ArrowSchema *ret_merged,
-                        struct etl_error *err);
+etl_status schema_merge(const struct ArrowSchema *agreed, const struct ArrowSchema *incoming,
+                        struct ArrowSchema *ret_merged, struct etl_error *err);
 
 /* What changed from `from` to `to`, as sentences: calls emit per change: "new column a: int64", "column b: int64 -> decimal(18,2)". A column
  * that is missing in `to` is not a change. */

@@ -27,8 +27,8 @@ struct transform_rules {
     size_t rule_count;
     const char *mask_key; /* for MASK_HASH; a hash without a key is ETL_CONFIG */
     size_t mask_key_len;
-    bool soft_delete;     /* append ETL_SOFT_DELETE_COLUMN */
-    bool fold_names;      /* destination folds ASCII case: names that differ only in case collide */
+    bool soft_delete; /* append ETL_SOFT_DELETE_COLUMN */
+    bool fold_names;  /* destination folds ASCII case: names that differ only in case collide */
     uint32_t name_max_bytes;
 };
 
@@ -38,8 +38,9 @@ struct transform;
  * name_max_bytes and made unique by "_2", "_3"...; the updated map is returned for the state (caller frees). Key columns that were
  * dropped or nulled are an error named by column; `keys` are source column names, NULL-terminated. The op column always
  * stays. A rule without wild card that names a column that is not there is ETL_CONFIG with the columns that are. */
-etl_status transform_new(const struct ArrowSchema *source_schema, const struct transform_rules *rules, const char *const *keys,
-                         const char *name_map, struct transform **ret_transform, char **ret_name_map, struct etl_error *err);
+etl_status transform_new(const struct ArrowSchema *source_schema, const struct transform_rules *rules,
+                         const char *const *keys, const char *name_map, struct transform **ret_transform,
+                         char **ret_name_map, struct etl_error *err);
 void transform_free(struct transform *transform);
 
 /* Result schema; borrowed. */
