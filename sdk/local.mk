@@ -8,7 +8,28 @@ sdk_libetlhost_sdk_files_la_SOURCES =
 sdk_libetlhost_sdk_files_la_CFLAGS = $(AM_CFLAGS) $(FILES_CFLAGS)
 endif
 
-nobase_include_HEADERS +=
+# The whole of sdk/include; the headers of file helpers are useless without their library.
+etlincludedir = $(includedir)/etlhost
+etlinclude_HEADERS = sdk/include/etlhost/abi.h sdk/include/etlhost/arrow.h sdk/include/etlhost/sdk.h
+etlextincludedir = $(includedir)/etlhost/ext
+etlextinclude_HEADERS = sdk/include/etlhost/ext/reject.h
+etlsdkincludedir = $(includedir)/etlhost/sdk
+etlsdkinclude_HEADERS = \
+	sdk/include/etlhost/sdk/batch_builder.h \
+	sdk/include/etlhost/sdk/batch_view.h \
+	sdk/include/etlhost/sdk/commit_table.h \
+	sdk/include/etlhost/sdk/config.h \
+	sdk/include/etlhost/sdk/error.h \
+	sdk/include/etlhost/sdk/failpoint.h \
+	sdk/include/etlhost/sdk/input_files.h \
+	sdk/include/etlhost/sdk/json_reader.h \
+	sdk/include/etlhost/sdk/json_writer.h \
+	sdk/include/etlhost/sdk/output_files.h \
+	sdk/include/etlhost/sdk/schema.h \
+	sdk/include/etlhost/sdk/shredder.h \
+	sdk/include/etlhost/sdk/stream_adapter.h \
+	sdk/include/etlhost/sdk/type.h \
+	sdk/include/etlhost/sdk/value_text.h
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = sdk/etlhost-sdk.pc
 m4dir = $(datadir)/aclocal

@@ -1,1 +1,2 @@
-# Sources of this part of the SDK.
+# Settings of connectors.
+sdk_libetlhost_sdk_la_SOURCES += sdk/src/config.c

@@ -63,7 +63,7 @@ struct etl_bytes etl_json_raw(struct etl_json *json, enum etl_json_token token);
 /* Byte offset of the last token in the document. */
 size_t etl_json_offset(const struct etl_json *json);
 
-/* Fills `err` with "PROBLEM at byte N" and returns `status`. */
+/* Fills `err` with "PROBLEM at byte N" and returns `status`; "out of memory" and ETL_NOMEM when that was the problem. */
 etl_status etl_json_fail(const struct etl_json *json, etl_status status, struct etl_error *err);
 
 /* Finds the value of a top-level key of an object without unescaping more than keys; false if absent or malformed. `value`

@@ -19,8 +19,16 @@ struct etl_buffer {
 
 void etl_buffer_fini(struct etl_buffer *buffer);  /* frees; repeatable */
 void etl_buffer_reset(struct etl_buffer *buffer); /* empty, keeps the memory */
-/* Room for `more` bytes at data + length, or NULL (failed). The caller advances `length`. */
-char *etl_buffer_reserve(struct etl_buffer *buffer, size_t more);
+/* Private: the slow path of the next function. */
+char *etl_buffer_grow(struct etl_buffer *buffer, size_t more);
+/* Room for `more` bytes at data + length, or NULL (failed). The caller advances `length`; the limit is checked by the functions that
+ * add. */
+static inline char *etl_buffer_reserve(struct etl_buffer *buffer, size_t more)
+{
+    if (!buffer->data || buffer->capacity - buffer->length < more)
+        return etl_buffer_grow(buffer, more);
+    return buffer->data + buffer->length;
+}
 void etl_buffer_add(struct etl_buffer *buffer, const char *data, size_t length);
 void etl_buffer_add_text(struct etl_buffer *buffer, const char *text);
 void etl_buffer_add_format(struct etl_buffer *buffer, const char *format, ...) ETL_PRINTF(2, 3);
