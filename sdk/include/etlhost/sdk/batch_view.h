@@ -34,7 +34,8 @@ void etl_view_set(struct etl_view *view, const struct ArrowArray *array);
 /* Checks structure and buffers of an array against the view's schema: child counts, n_buffers, non-NULL buffers, offsets
  * monotonic and within the payload, UTF-8, lengths of children. `full` also checks every offset and the UTF-8; otherwise only
  * the first and last offset. Must precede etl_view_set for data of unknown origin. */
-etl_status etl_view_validate(const struct etl_view *view, const struct ArrowArray *array, bool full, struct etl_error *err);
+etl_status etl_view_validate(const struct etl_view *view, const struct ArrowArray *array, bool full,
+                             struct etl_error *err);
 
 void etl_view_fini(struct etl_view *view);
 
@@ -57,8 +58,10 @@ static inline int64_t etl_view_int(const struct etl_view *view, int64_t row)
     bool is_unsigned = view->type.kind == ETL_KIND_UINT;
     switch (view->type.kind == ETL_KIND_DATE ? 32 : view->type.bits) {
     case 8: return is_unsigned ? (int64_t)((const uint8_t *)view->data)[i] : (int64_t)((const int8_t *)view->data)[i];
-    case 16: return is_unsigned ? (int64_t)((const uint16_t *)view->data)[i] : (int64_t)((const int16_t *)view->data)[i];
-    case 32: return is_unsigned ? (int64_t)((const uint32_t *)view->data)[i] : (int64_t)((const int32_t *)view->data)[i];
+    case 16:
+        return is_unsigned ? (int64_t)((const uint16_t *)view->data)[i] : (int64_t)((const int16_t *)view->data)[i];
+    case 32:
+        return is_unsigned ? (int64_t)((const uint32_t *)view->data)[i] : (int64_t)((const int32_t *)view->data)[i];
     default: return ((const int64_t *)view->data)[i];
     }
 }
@@ -66,7 +69,8 @@ static inline int64_t etl_view_int(const struct etl_view *view, int64_t row)
 /* UINT of any width. */
 static inline uint64_t etl_view_uint(const struct etl_view *view, int64_t row)
 {
-    return view->type.bits == 64 ? ((const uint64_t *)view->data)[row + view->offset] : (uint64_t)etl_view_int(view, row);
+    return view->type.bits == 64 ? ((const uint64_t *)view->data)[row + view->offset]
+                                 : (uint64_t)etl_view_int(view, row);
 }
 
 static inline double etl_view_double(const struct etl_view *view, int64_t row)
@@ -116,8 +120,9 @@ static inline int64_t etl_view_struct_row(const struct etl_view *view, int64_t r
 /* Operation of a row: the operation column if the schema has one, else the batch's flags. */
 static inline uint8_t etl_view_op(const struct etl_view *root, uint64_t flags, int64_t row)
 {
-    return root->op_column < 0 ? (uint8_t)(flags & ETL_OP_MASK)
-                               : ((const uint8_t *)root->children[root->op_column].data)[row + root->children[root->op_column].offset];
+    return root->op_column < 0
+               ? (uint8_t)(flags & ETL_OP_MASK)
+               : ((const uint8_t *)root->children[root->op_column].data)[row + root->children[root->op_column].offset];
 }
 
 #ifdef __cplusplus

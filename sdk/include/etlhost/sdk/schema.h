@@ -24,11 +24,12 @@ etl_status etl_schema_init_list(struct ArrowSchema *ret_schema, const char *name
 etl_status etl_schema_add(struct ArrowSchema *parent, struct ArrowSchema *child, struct etl_error *err);
 
 /* Shorthand: a nullable leaf from a format string ("l", "d:18,2", "tsu:UTC"), extension NULL for none. */
-etl_status etl_schema_add_column(struct ArrowSchema *parent, const char *name, const char *format, const char *extension,
-                                 struct etl_error *err);
+etl_status etl_schema_add_column(struct ArrowSchema *parent, const char *name, const char *format,
+                                 const char *extension, struct etl_error *err);
 
 /* Sets a metadata key (value NULL = removes it) on a node made by this library. */
-etl_status etl_schema_set_metadata(struct ArrowSchema *schema, const char *key, const char *value, struct etl_error *err);
+etl_status etl_schema_set_metadata(struct ArrowSchema *schema, const char *key, const char *value,
+                                   struct etl_error *err);
 
 /* Finds a metadata value in any producer's schema. Returns bytes with data NULL when absent. Borrowed. Arrow's encoding of
  * metadata: int32 count, then per pair int32 length + bytes for key and value, native endianness. */
