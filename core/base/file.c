@@ -86,7 +86,7 @@ static etl_status write_all(int fd, const char *path, const char *data, size_t l
     return ETL_OK;
 }
 
-static etl_status sync_directory(const char *path, struct etl_error *err)
+etl_status file_sync_directory(const char *path, struct etl_error *err)
 {
     const char *slash = strrchr(path, '/');
     char *directory = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
@@ -156,7 +156,7 @@ etl_status file_replace(const char *path, const char *data, size_t length, struc
         unlink(temporary);
         goto out;
     }
-    status = sync_directory(target, err);
+    status = file_sync_directory(target, err);
 out:
     free(temporary);
     free(target);

@@ -1,2 +1,8 @@
 core_libcore_la_SOURCES += \
-	core/state/store.h
+	core/state/checkpoint.c \
+	core/state/db.c core/state/db.h \
+	core/state/dead_letter.c \
+	core/state/identity.c core/state/identity.h \
+	core/state/internal.h \
+	core/state/lease.c \
+	core/state/store.c core/state/store.h

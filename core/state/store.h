@@ -28,23 +28,26 @@ struct state_lease {
 
 /* Takes the pipeline's lease or answers ETL_CONFLICT "pipeline NAME: another run holds it (host H, process P, since T)". A lease of
  * a dead process on this host, or of an earlier boot, is taken over at once; any other after it expires. */
-etl_status state_lease_take(struct state_store *store, const char *pipeline, int64_t ttl_us, struct state_lease *ret_lease,
-                            struct etl_error *err);
+etl_status state_lease_take(struct state_store *store, const char *pipeline, int64_t ttl_us,
+                            struct state_lease *ret_lease, struct etl_error *err);
 /* ETL_CONFLICT when it was lost. */
 etl_status state_lease_renew(struct state_store *store, struct state_lease *lease, struct etl_error *err);
-/* Gives it back (the epoch stays) and frees the struct's strings. */
+/* Whether the last renewal is longer ago than half the time to live: the holder must not start a commit any more. Any thread, also
+ * while another one renews. */
+bool state_lease_is_stale(const struct state_lease *lease);
+/* Gives it back, so that the next run starts at once (the epoch stays) and frees the struct's strings. */
 void state_lease_release(struct state_store *store, struct state_lease *lease);
 
 /* ---- pipeline and streams ---- */
 struct state_stream {
     uint64_t generation;
-    bool is_complete;   /* the generation's load has been finished (always true for generation 0) */
-    char *fingerprint;  /* of what must not change silently: cursor column, keys, connector; "" = new */
-    char *schema;       /* agreed schema as JSON (data/schema_json.h), "" = none yet */
-    char *name_map;     /* JSON object: source column -> target column, "{}" */
-    char *slices;       /* JSON array of slice names of the generation, "[]" = not sliced */
+    bool is_complete;  /* the generation's load has been finished (always true for generation 0) */
+    char *fingerprint; /* of what must not change silently: cursor column, keys, connector; "" = new */
+    char *schema;      /* agreed schema as JSON (data/schema_json.h), "" = none yet */
+    char *name_map;    /* JSON object: source column -> target column, "{}" */
+    char *slices;      /* JSON array of slice names of the generation, "[]" = not sliced */
 };
-/* All zero/"" and *ret_found false when unknown. */
+/* When unknown: *ret_found false, generation 0, complete, "" and empty JSON values. */
 etl_status state_stream_get(struct state_store *store, const char *pipeline, const char *stream, bool *ret_found,
                             struct state_stream *ret_stream, struct etl_error *err);
 etl_status state_stream_put(struct state_store *store, const struct state_lease *lease, const char *stream,
@@ -58,29 +61,36 @@ struct state_checkpoint {
     char *run_id;
     char *state; /* state_len bytes, NUL added */
     size_t state_len;
-    char *connector;        /* id of the source that wrote the state */
+    char *connector; /* id of the source that wrote the state */
     uint32_t state_version;
     uint64_t rows_read, rows_written, rows_deleted, rows_rejected, bytes;
-    char *cursor;           /* for people, "" = none */
+    char *cursor; /* for people, "" = none */
     int64_t committed_at_us;
 };
-/* Newest checkpoint of the line. */
-etl_status state_checkpoint_latest(struct state_store *store, const char *pipeline, const char *stream, const char *slice,
-                                   bool *ret_found, struct state_checkpoint *ret_checkpoint, struct etl_error *err);
-/* Durable when it returns (fsync). seq must be newer than the newest one. Keeps the last 20 per line. */
+/* Newest checkpoint of the line: highest generation, then highest seq. After a new generation was put into the stream's row this may be one of the
+ * generation before: compare. */
+etl_status state_checkpoint_latest(struct state_store *store, const char *pipeline, const char *stream,
+                                   const char *slice, bool *ret_found, struct state_checkpoint *ret_checkpoint,
+                                   struct etl_error *err);
+/* Durable when it returns (fsync). (generation, seq) must be newer than the newest one, so a new generation may
+ * count from 1 again. The pipeline and epoch stored are the lease's. Keeps the last 20 per line. Lets dead letters of units up to
+ * seq count. ETL_TRANSIENT and ETL_IO (disk full): nothing was saved. */
 etl_status state_checkpoint_save(struct state_store *store, const struct state_lease *lease,
                                  const struct state_checkpoint *checkpoint, struct etl_error *err);
 void state_checkpoint_fini(struct state_checkpoint *checkpoint);
 
+/* An emit function runs under the store's lock: it must not call the store, nor wait for a thread that does. */
 typedef etl_status (*state_emit_checkpoint)(void *arg, const struct state_checkpoint *checkpoint);
 /* pipeline/stream NULL = all; newest first; `history` false = only the newest of each line. */
 etl_status state_checkpoint_list(struct state_store *store, const char *pipeline, const char *stream, bool history,
                                  state_emit_checkpoint emit, void *arg, struct etl_error *err);
-/* Drops checkpoints newer than `seq` of a line (user's command; takes the lease for the moment). A destination that keeps the state in
+/* Drops checkpoints newer than `seq` of a line, which must exist in its newest generation, and their dead letters (user's command; takes the lease for the moment). A destination that keeps the state in
  * its own transaction will be ahead then: the next run stops and says so unless the user resets it. */
-etl_status state_rollback(struct state_store *store, const char *pipeline, const char *stream, const char *slice, uint64_t seq,
-                          struct etl_error *err);
-/* Forgets a stream (NULL = all streams) of a pipeline: the next run starts a new generation. */
+etl_status state_rollback(struct state_store *store, const char *pipeline, const char *stream, const char *slice,
+                          uint64_t seq, struct etl_error *err);
+/* Forgets a stream (NULL = all streams) of a pipeline: the next run starts a new generation. The stream's row stays with generation + 1, not complete,
+ * without fingerprint, schema, names and slices; its checkpoints go; dead letters that count stay. Takes the lease for the moment.
+ * ETL_NOT_FOUND for a stream that the store does not know. */
 etl_status state_reset(struct state_store *store, const char *pipeline, const char *stream, struct etl_error *err);
 
 /* {"etlhost_state":1, "pipelines":[...]}: complete for the pipeline (NULL = all) but for history and runs; import accepts exactly that,
@@ -106,7 +116,7 @@ etl_status state_dead_letter_add(struct state_store *store, const struct state_l
 etl_status state_dead_letter_settle(struct state_store *store, const struct state_lease *lease, const char *stream,
                                     const char *slice, uint64_t committed_seq, struct etl_error *err);
 typedef etl_status (*state_emit_dead_letter)(void *arg, const struct state_dead_letter *letter);
-/* id > after_id, ascending, at most `limit` (0 = all); stream NULL = all. Only letters of committed units. */
+/* For large numbers page by after_id and limit: the store is locked meanwhile. id > after_id, ascending, at most `limit` (0 = all); stream NULL = all. Only letters of committed units. */
 etl_status state_dead_letter_list(struct state_store *store, const char *pipeline, const char *stream, int64_t after_id,
                                   uint64_t limit, state_emit_dead_letter emit, void *arg, struct etl_error *err);
 etl_status state_dead_letter_delete(struct state_store *store, const char *pipeline, const int64_t *ids, size_t count,
@@ -122,12 +132,14 @@ struct state_run {
     char *error;  /* "" = none */
     char *report; /* the run report as JSON, "" while running */
 };
-/* Also marks older "running" runs of the pipeline as crashed. */
-etl_status state_run_begin(struct state_store *store, const struct state_lease *lease, const char *run_id, int64_t now_us,
-                           struct etl_error *err);
+/* Also marks older "running" runs of the pipeline as crashed, and forgets all but the newest 1000. */
+etl_status state_run_begin(struct state_store *store, const struct state_lease *lease, const char *run_id,
+                           int64_t now_us, struct etl_error *err);
+/* Needs no lease: a run that lost it still says how it ended. Adds the run if it is not there. */
 etl_status state_run_end(struct state_store *store, const struct state_run *run, struct etl_error *err);
 typedef etl_status (*state_emit_run)(void *arg, const struct state_run *run);
-etl_status state_run_list(struct state_store *store, const char *pipeline, uint64_t limit, state_emit_run emit, void *arg,
-                          struct etl_error *err);
+/* pipeline NULL = all; limit 0 = all; newest first. */
+etl_status state_run_list(struct state_store *store, const char *pipeline, uint64_t limit, state_emit_run emit,
+                          void *arg, struct etl_error *err);
 
 #endif

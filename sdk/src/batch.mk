@@ -4,6 +4,4 @@ sdk_libetlhost_sdk_la_SOURCES += \
 	sdk/src/schema.c \
 	sdk/src/batch_builder.c \
 	sdk/src/batch_text.c \
-	sdk/src/batch_view.c \
-	sdk/src/commit_table.c \
-	sdk/src/stream_adapter.c
+	sdk/src/batch_view.c

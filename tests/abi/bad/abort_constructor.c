@@ -1,7 +1,0 @@
-/* Aborts while it is mapped. */
-#include "skeleton.h"
-
-__attribute__((constructor)) static void start(void)
-{
-    abort();
-}

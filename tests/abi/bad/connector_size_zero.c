@@ -1,3 +1,0 @@
-/* struct_size of the connector forgotten. */
-#define CONNECTOR_SIZE 0
-#include "skeleton.h"

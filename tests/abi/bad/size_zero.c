@@ -1,3 +1,0 @@
-/* struct_size forgotten. */
-#define PLUGIN_SIZE 0
-#include "skeleton.h"
