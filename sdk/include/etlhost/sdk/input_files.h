@@ -1,13 +1,20 @@
-/* Reading records from files: which files, their bytes, and how far each has been read. For connectors of file formats; part of
- * libetlhost-sdk-files (needs zlib and zstd), not of the plain SDK.
+/* Reading records from files: which files, their bytes, and how far each has been read. For connectors of formats that are made of
+ * lines; part of libetlhost-sdk-files (needs zlib and zstd), not of the plain SDK. One `struct etl_input_files` belongs to one
+ * thread at a time; any number of them may exist.
  *
- * A position is a file, identified by name, device, inode and size at the time, and a byte offset in its decompressed content at
- * a record boundary. The state of a stream lists the files that are done or begun:
+ * A position is a file and a byte offset in its decompressed content at a record boundary. The state of a stream lists the files
+ * that are done or begun:
  *     {"v":1,"files":[{"path":"data/orders-1.csv","size":1234,"mtime_us":...,"inode":...,"offset":1234,"done":true,
- *                      "head":"<hex digest of the first 4 KiB>"}], "schema": <opaque, of the connector>}
+ *                      "head":"<hex digest of the first 4 KiB, or of `size` bytes if that is less>"}],
+ *      "extra": <any JSON value, of the connector>}
  * A later run reads files that are not listed, and the appended tail of a plain (not compressed) file that has grown and whose
- * head is the same. A listed file that has shrunk or whose head differs is a replaced file: it is read from its start as a new
- * file, with a warning. A compressed file that has changed is read again as a whole, with a warning.
+ * head is the same. A file that has been renamed (same inode, same head, its old name gone or taken by another file) keeps its
+ * position. A listed file that has shrunk or whose head differs is a replaced file: it is read from its start as a new file,
+ * with a warning. A compressed file that has changed is read again as a whole, with a warning. A plain file whose last line had
+ * no line end when it was read, and that has been continued in the middle of that line, is ETL_DATA.
+ *
+ * Files that no longer exist stay listed as long as the state fits ETL_STATE_MAX_BYTES; beyond that they are forgotten, and
+ * beyond that again etl_input_files_state fails.
  */
 #ifndef ETL_SDK_INPUT_FILES_H
 #define ETL_SDK_INPUT_FILES_H
@@ -33,6 +40,16 @@ etl_status etl_input_files_open(const struct etl_host *host, const char *path, c
                                 size_t state_len, struct etl_input_files **ret_files, struct etl_error *err);
 void etl_input_files_close(struct etl_input_files *files); /* NULL-safe */
 
+/* The same for those files alone whose stream name (etl_stream_name_from_path) is `stream`; NULL or "" = all. `host` may be
+ * NULL. */
+etl_status etl_input_files_open_stream(const struct etl_host *host, const char *path, const char *stream,
+                                       const char *compression, const char *state, size_t state_len,
+                                       struct etl_input_files **ret_files, struct etl_error *err);
+
+/* A second source of cancellation besides the host: `stopped` is asked often, from the reading thread; nonzero makes reads return
+ * ETL_CANCELLED. For the connector's cancel(). */
+void etl_input_files_set_stop(struct etl_input_files *files, int32_t (*stopped)(void *arg), void *arg);
+
 /* All files of the pattern, for discovery; borrowed, NULL-terminated. */
 const char *const *etl_input_files_list(const struct etl_input_files *files);
 
@@ -50,6 +67,20 @@ etl_status etl_input_files_read(struct etl_input_files *files, char *buffer, siz
 
 /* Notes that every record of the current file before the decompressed byte `offset` has been emitted; `is_done` at its end. */
 void etl_input_files_mark(struct etl_input_files *files, uint64_t offset, bool is_done);
+
+/* Standard input and pipes: waits until there is something to read or `timeout_ms` have passed; false = nothing yet. Regular files
+ * are always ready. For a reader that has to say IDLE in time. */
+etl_status etl_input_files_wait(struct etl_input_files *files, uint32_t timeout_ms, bool *ret_ready, struct etl_error *err);
+
+/* True when the current file can be read from another offset (regular files; not standard input and pipes). */
+bool etl_input_files_can_seek(const struct etl_input_files *files);
+
+/* True when the current file is a plain regular file, so that more may be appended to it and be read by a later run. */
+bool etl_input_files_can_grow(const struct etl_input_files *files);
+
+/* Continues reading at that decompressed byte of the current file, without changing marks. ETL_UNSUPPORTED for standard input
+ * and pipes. */
+etl_status etl_input_files_seek(struct etl_input_files *files, uint64_t offset, struct etl_error *err);
 
 /* Rereads from the start of the current file (offset 0 or not) without changing marks: for sampling the header. */
 etl_status etl_input_files_rewind(struct etl_input_files *files, struct etl_error *err);

@@ -1,11 +1,15 @@
-/* Writing records to files with exact commits. Part of libetlhost-sdk-files.
+/* Writing records to files with exact commits. Part of libetlhost-sdk-files. One `struct etl_output_files` belongs to one thread
+ * at a time; any number of them may exist.
  *
- * A destination directory holds, per target, the files TARGET-GENERATION-SEQ-PART.SUFFIX. Rows of an open unit go to hidden
- * temporary files. commit() finishes and fsyncs them, then replaces the manifest `.etlhost/PIPELINE/STREAM/SLICE.json` (write, fsync,
- * rename, fsync directory), which lists the files of the unit with seq and state: that rename is the moment of commit. Then the
- * files are renamed to their final names; a crash in between is repaired by the next begin(). Readers see a file whole or not at
- * all. Under a new generation files keep hidden names until the final commit, which publishes all of them and removes those of
- * the older generation. The guarantee is ETL_GUARANTEE_ATOMIC; the fence is an epoch in the manifest checked under an flock.
+ * A destination directory holds, per target, the files TARGET[@SLICE]-GENERATION-SEQ-PART.SUFFIX, with numbers padded so that names
+ * sort in the order of commits. Rows of an open unit go to hidden files in `.etlhost/PIPELINE/STREAM/SLICE.staged/`. commit()
+ * finishes and fsyncs them, then replaces the manifest `.etlhost/PIPELINE/STREAM/SLICE.json` (write, fsync, rename, fsync directory),
+ * which lists the files of the unit with seq and state: that rename is the moment of commit. Then the files are renamed to their
+ * final names; a crash in between is repaired by the next begin(). Readers see a file whole or not at all. Under a new generation
+ * files stay hidden until the final commit, which publishes all of them and then removes those of older generations. The
+ * guarantee is ETL_GUARANTEE_ATOMIC; the fence is an epoch in the manifest that each begin() raises, checked under an flock.
+ * A target belongs to one stream of one pipeline (`.etlhost/%targets/TARGET`); another one is answered ETL_CONFLICT.
+ * In names every byte outside [A-Za-z0-9._-] and a leading dot are percent-encoded; long names end in a digest.
  * With path "-" everything goes to standard output: flush only, ETL_GUARANTEE_FLUSH, no recovery, no generations.
  */
 #ifndef ETL_SDK_OUTPUT_FILES_H
