@@ -127,8 +127,8 @@ static etl_status detect(struct etl__decoder *decoder, struct etl_error *err)
 {
     while (decoder->input_length < 4 && !decoder->is_end) {
         size_t length = 0;
-        etl_status status = read_raw(decoder, decoder->input + decoder->input_length, INPUT_BYTES - decoder->input_length,
-                                     &length, err);
+        etl_status status = read_raw(decoder, decoder->input + decoder->input_length,
+                                     INPUT_BYTES - decoder->input_length, &length, err);
         if (status != ETL_OK)
             return status;
         decoder->input_length += length;
@@ -198,8 +198,10 @@ static uint64_t raw_position(const struct etl__decoder *decoder)
 
 static etl_status fail_truncated(const struct etl__decoder *decoder, struct etl_error *err)
 {
-    return etl_fail(err, ETL_DATA, "%s: the compressed data end at byte %llu, before their end mark: the file is cut off "
-                    "or still being written", decoder->path, (unsigned long long)decoder->input_offset);
+    return etl_fail(err, ETL_DATA,
+                    "%s: the compressed data end at byte %llu, before their end mark: the file is cut off "
+                    "or still being written",
+                    decoder->path, (unsigned long long)decoder->input_offset);
 }
 
 static etl_status fail_corrupt(const struct etl__decoder *decoder, const char *why, struct etl_error *err)
@@ -211,7 +213,8 @@ static etl_status fail_corrupt(const struct etl__decoder *decoder, const char *w
 /* Between gzip members: a further member, zero padding, or the end. */
 static etl_status next_member(struct etl__decoder *decoder, struct etl_error *err)
 {
-    while (decoder->input_at < decoder->input_length && decoder->input[decoder->input_at] == 0 && raw_position(decoder) > 0)
+    while (decoder->input_at < decoder->input_length && decoder->input[decoder->input_at] == 0 &&
+           raw_position(decoder) > 0)
         decoder->input_at++;
     if (decoder->input_at == decoder->input_length)
         return ETL_OK;

@@ -105,7 +105,8 @@ static etl_status write_plain(struct etl__encoder *encoder, const char *data, si
 }
 
 /* Feeds the compressor; with `flush` until it has handed out everything. */
-static etl_status write_gzip(struct etl__encoder *encoder, const char *data, size_t length, int flush, struct etl_error *err)
+static etl_status write_gzip(struct etl__encoder *encoder, const char *data, size_t length, int flush,
+                             struct etl_error *err)
 {
     z_stream *gzip = &encoder->gzip;
     etl_status status = ETL_OK;
@@ -137,7 +138,8 @@ static etl_status write_zstd(struct etl__encoder *encoder, const char *data, siz
         ZSTD_outBuffer out = {encoder->output, OUTPUT_BYTES, encoder->length};
         left = ZSTD_compressStream2(encoder->zstd, &out, &in, end);
         if (ZSTD_isError(left))
-            return etl_fail(err, ETL_INTERNAL, "%s: the zstd compressor failed: %s", encoder->path, ZSTD_getErrorName(left));
+            return etl_fail(err, ETL_INTERNAL, "%s: the zstd compressor failed: %s", encoder->path,
+                            ZSTD_getErrorName(left));
         encoder->length = out.pos;
         if (out.pos == out.size)
             status = drain(encoder, err);

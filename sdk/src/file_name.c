@@ -11,7 +11,8 @@
 
 static bool is_suffix(const char *text, size_t length)
 {
-    static const char *const known[] = {"gz", "gzip", "zst", "zstd", "csv", "tsv", "txt", "json", "jsonl", "ndjson", "log"};
+    static const char *const known[] = {"gz",  "gzip", "zst",   "zstd",   "csv", "tsv",
+                                        "txt", "json", "jsonl", "ndjson", "log"};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strlen(known[i]) == length && strncasecmp(known[i], text, length) == 0)
             return true;
@@ -54,7 +55,8 @@ char *etl_stream_name_from_path(const char *path)
     while (kept > 0 && strchr("0123456789*?[]-_. :+", name[kept - 1]))
         kept--;
     /* "2026-01-31T120000Z" and the like: the letters of a time behind digits belong to the date. */
-    while (kept > 1 && (name[kept - 1] == 'T' || name[kept - 1] == 'Z') && name[kept - 2] >= '0' && name[kept - 2] <= '9') {
+    while (kept > 1 && (name[kept - 1] == 'T' || name[kept - 1] == 'Z') && name[kept - 2] >= '0' &&
+           name[kept - 2] <= '9') {
         kept--;
         while (kept > 0 && strchr("0123456789*?[]-_. :+", name[kept - 1]))
             kept--;
@@ -68,8 +70,8 @@ char *etl_stream_name_from_path(const char *path)
 
 static bool is_plain(unsigned char byte)
 {
-    return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '.' ||
-           byte == '_' || byte == '-';
+    return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') ||
+           byte == '.' || byte == '_' || byte == '-';
 }
 
 void etl__name_encode(struct etl_buffer *buffer, const char *text)

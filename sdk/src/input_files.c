@@ -20,10 +20,10 @@ struct etl_input_files {
     struct etl__input_list list, gone;
     const char **paths;
     char *extra;
-    size_t next;                    /* index of the file to look at next */
-    struct etl__input_file *file;   /* the current one */
-    struct etl__decoder *decoder;   /* of the current one */
-    uint64_t start;                 /* where reading of it started */
+    size_t next;                  /* index of the file to look at next */
+    struct etl__input_file *file; /* the current one */
+    struct etl__decoder *decoder; /* of the current one */
+    uint64_t start;               /* where reading of it started */
     struct etl_buffer state, cursor;
     bool has_forgotten; /* files that are gone have been left out of the state */
 };
@@ -69,8 +69,9 @@ out:
     return status;
 }
 
-etl_status etl_input_files_open(const struct etl_host *host, const char *path, const char *compression, const char *state,
-                                size_t state_len, struct etl_input_files **ret_files, struct etl_error *err)
+etl_status etl_input_files_open(const struct etl_host *host, const char *path, const char *compression,
+                                const char *state, size_t state_len, struct etl_input_files **ret_files,
+                                struct etl_error *err)
 {
     return etl_input_files_open_stream(host, path, NULL, compression, state, state_len, ret_files, err);
 }
@@ -116,13 +117,16 @@ static etl_status check_seam(int fd, const struct etl__input_file *file, struct 
     is_seam = is_seam || (at[2] == 0 && length == (ssize_t)before + 2 && (at[3] == '\n' || at[3] == '\r'));
     if (is_seam)
         return ETL_OK;
-    return etl_fail(err, ETL_DATA, "%s: the last line had no line end when it was read up to byte %llu, and has since been "
-                    "continued: that record cannot be taken back; ask for a full refresh and let files end with a line end",
-                    file->path, (unsigned long long)file->offset);
+    return etl_fail(
+        err, ETL_DATA,
+        "%s: the last line had no line end when it was read up to byte %llu, and has since been "
+        "continued: that record cannot be taken back; ask for a full refresh and let files end with a line end",
+        file->path, (unsigned long long)file->offset);
 }
 
 /* Opens the file and brings its identity up to date. */
-static etl_status open_file(struct etl_input_files *files, struct etl__input_file *file, int *ret_fd, struct etl_error *err)
+static etl_status open_file(struct etl_input_files *files, struct etl__input_file *file, int *ret_fd,
+                            struct etl_error *err)
 {
     struct stat info;
     enum etl__codec codec = ETL__CODEC_NONE;
@@ -211,7 +215,8 @@ etl_status etl_input_files_read(struct etl_input_files *files, char *buffer, siz
     return etl__decoder_read(files->decoder, buffer, capacity, ret_length, err);
 }
 
-etl_status etl_input_files_wait(struct etl_input_files *files, uint32_t timeout_ms, bool *ret_ready, struct etl_error *err)
+etl_status etl_input_files_wait(struct etl_input_files *files, uint32_t timeout_ms, bool *ret_ready,
+                                struct etl_error *err)
 {
     if (!files->decoder)
         return etl_fail(err, ETL_MISUSE, "no file is open: call etl_input_files_next first");
@@ -261,7 +266,8 @@ static void forget_gone(struct etl_input_files *files)
         count++;
     }
     if (count > 0)
-        etl_log(files->host, ETL_LOG_WARN, "the state would exceed 1 MiB: %zu files that no longer exist are forgotten", count);
+        etl_log(files->host, ETL_LOG_WARN, "the state would exceed 1 MiB: %zu files that no longer exist are forgotten",
+                count);
     files->has_forgotten = true;
 }
 
@@ -276,9 +282,14 @@ etl_status etl_input_files_state(struct etl_input_files *files, const char *extr
         etl__input_state_print(&files->list, &files->gone, extra_json, &files->state);
     }
     if (files->state.failed)
-        return etl_fail(err, ETL_UNSUPPORTED, "the list of %zu files that have been read does not fit a state of 1 MiB: move "
-                        "files that are done out of the pattern, or split it over several streams", files->list.count);
-    *ret_state = files->state.data;
+        return etl_fail(err, ETL_UNSUPPORTED,
+                        "the list of %zu files that have been read does not fit a state of 1 MiB: move "
+                        "files that are done out of the pattern, or split it over several streams",
+                        files->list.count);
+    const char *text = etl_buffer_text(&files->state);
+    if (!text)
+        return etl_fail_memory(err);
+    *ret_state = text;
     *ret_length = files->state.length;
     return ETL_OK;
 }
@@ -297,8 +308,9 @@ const char *etl_input_files_cursor(struct etl_input_files *files)
     etl_buffer_reset(&files->cursor);
     if (files->file) {
         const char *slash = strrchr(files->file->path, '/');
-        etl_buffer_add_format(&files->cursor, "%s at byte %llu (%zu of %zu files)", slash ? slash + 1 : etl_input_files_path(files),
-                              (unsigned long long)files->file->offset, done, files->list.count);
+        etl_buffer_add_format(&files->cursor, "%s at byte %llu (%zu of %zu files)",
+                              slash ? slash + 1 : etl_input_files_path(files), (unsigned long long)files->file->offset,
+                              done, files->list.count);
     } else {
         etl_buffer_add_format(&files->cursor, "%zu of %zu files", done, files->list.count);
     }

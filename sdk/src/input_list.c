@@ -85,7 +85,8 @@ static etl_status add_path(struct etl__input_list *list, const char *path, const
     return ETL_OK;
 }
 
-static etl_status add_directory(struct etl__input_list *list, const char *path, const char *stream, struct etl_error *err)
+static etl_status add_directory(struct etl__input_list *list, const char *path, const char *stream,
+                                struct etl_error *err)
 {
     etl_status status = ETL_OK;
     struct etl_buffer name = {0};
@@ -165,7 +166,8 @@ static int compare_files(const void *a, const void *b)
     return strcmp(((const struct etl__input_file *)a)->path, ((const struct etl__input_file *)b)->path);
 }
 
-etl_status etl__input_list_expand(struct etl__input_list *list, const char *path, const char *stream, struct etl_error *err)
+etl_status etl__input_list_expand(struct etl__input_list *list, const char *path, const char *stream,
+                                  struct etl_error *err)
 {
     etl_status status = ETL_OK;
     struct stat info;

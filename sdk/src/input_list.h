@@ -34,7 +34,8 @@ etl_status etl__input_list_add(struct etl__input_list *list, char *path, struct 
 void etl__input_list_fini(struct etl__input_list *list);
 
 /* Fills the empty list from a file, glob, directory or "-", sorted by path, with the identity of each file. `stream` NULL = all. */
-etl_status etl__input_list_expand(struct etl__input_list *list, const char *path, const char *stream, struct etl_error *err);
+etl_status etl__input_list_expand(struct etl__input_list *list, const char *path, const char *stream,
+                                  struct etl_error *err);
 
 /* Size, inode and mtime; true when it is something to read as a pipe. */
 void etl__input_file_identify(struct etl__input_file *file, const struct stat *info);
@@ -49,8 +50,8 @@ etl_status etl__input_state_parse(const char *state, size_t length, struct etl__
 
 /* Gives the files of `list` the positions of `old`, whose entries are then claimed or, when another file has taken their name,
  * dropped. What stays unclaimed is gone from the pattern. */
-etl_status etl__input_state_apply(const struct etl_host *host, struct etl__input_list *list, struct etl__input_list *old,
-                                  enum etl__codec codec, struct etl_error *err);
+etl_status etl__input_state_apply(const struct etl_host *host, struct etl__input_list *list,
+                                  struct etl__input_list *old, enum etl__codec codec, struct etl_error *err);
 
 /* Writes the state: entries of `gone` that are not claimed, then the known files of `list`. */
 void etl__input_state_print(const struct etl__input_list *list, const struct etl__input_list *gone, const char *extra,

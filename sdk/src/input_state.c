@@ -237,8 +237,8 @@ static etl_status match_by_inode(const struct etl_host *host, struct etl__input_
     return ETL_OK;
 }
 
-etl_status etl__input_state_apply(const struct etl_host *host, struct etl__input_list *list, struct etl__input_list *old,
-                                  enum etl__codec codec, struct etl_error *err)
+etl_status etl__input_state_apply(const struct etl_host *host, struct etl__input_list *list,
+                                  struct etl__input_list *old, enum etl__codec codec, struct etl_error *err)
 {
     etl_status status = ETL_OK;
     for (size_t i = 0; i < list->count && old->count > 0; i++) {
@@ -265,9 +265,10 @@ static void print_file(const struct etl__input_file *file, bool is_first, struct
 {
     etl_buffer_add_text(buffer, is_first ? "{\"path\":" : ",{\"path\":");
     etl_json_add_string(buffer, file->path, strlen(file->path));
-    etl_buffer_add_format(buffer, ",\"size\":%llu,\"mtime_us\":%lld,\"inode\":%llu,\"offset\":%llu,\"done\":%s,\"head\":\"%s\"}",
-                          (unsigned long long)file->size, (long long)file->mtime_us, (unsigned long long)file->inode,
-                          (unsigned long long)file->offset, file->is_done ? "true" : "false", file->head);
+    etl_buffer_add_format(
+        buffer, ",\"size\":%llu,\"mtime_us\":%lld,\"inode\":%llu,\"offset\":%llu,\"done\":%s,\"head\":\"%s\"}",
+        (unsigned long long)file->size, (long long)file->mtime_us, (unsigned long long)file->inode,
+        (unsigned long long)file->offset, file->is_done ? "true" : "false", file->head);
 }
 
 void etl__input_state_print(const struct etl__input_list *list, const struct etl__input_list *gone, const char *extra,

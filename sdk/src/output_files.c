@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -113,8 +114,8 @@ static void fill_stdout_recovery(struct etl_recovery *recovery)
     recovery->guarantee = ETL_GUARANTEE_FLUSH;
 }
 
-etl_status etl_output_files_look(const struct etl_output_options *options, const struct etl_write_plan *plan, char *buffer,
-                                 struct etl_recovery *recovery, struct etl_error *err)
+etl_status etl_output_files_look(const struct etl_output_options *options, const struct etl_write_plan *plan,
+                                 char *buffer, struct etl_recovery *recovery, struct etl_error *err)
 {
     struct etl__store store;
     struct etl__manifest manifest = {.is_final = true};
@@ -149,7 +150,8 @@ out:
 /* ---- begin ---- */
 
 /* Finishes what the last commit may have left: publishing its files, and after a final one removing those of older generations. */
-static etl_status finish_commit(const struct etl__store *store, const struct etl__manifest *manifest, struct etl_error *err)
+static etl_status finish_commit(const struct etl__store *store, const struct etl__manifest *manifest,
+                                struct etl_error *err)
 {
     etl_status status = ETL_OK;
     if (!manifest->has_commit)
@@ -165,29 +167,31 @@ out:
 }
 
 /* Under the lock: repair, refuse an old generation, drop leftovers, raise the fence. */
-static etl_status take_over(struct etl_output_files *files, const struct etl_write_plan *plan, struct etl_recovery *recovery,
-                            struct etl_error *err)
+static etl_status take_over(struct etl_output_files *files, const struct etl_write_plan *plan,
+                            struct etl_recovery *recovery, struct etl_error *err)
 {
     etl_status status = ETL_OK;
     uint64_t newest = 0;
-    bool is_replaced = false;
+    bool is_replaced = false, is_resumed = false;
     ETL_TRY(etl__manifest_read(&files->store, &files->last, err));
     ETL_TRY(finish_commit(&files->store, &files->last, err));
     ETL_TRY(etl__manifest_newest(&files->store, &newest, err));
     if (plan->generation < newest) {
-        status = etl_fail(err, ETL_CONFLICT, "target %s in %s holds generation %llu, newer than %llu: another run has "
-                          "refreshed it", files->store.target, files->store.path, (unsigned long long)newest,
+        status = etl_fail(err, ETL_CONFLICT,
+                          "target %s in %s holds generation %llu, newer than %llu: another run has "
+                          "refreshed it",
+                          files->store.target, files->store.path, (unsigned long long)newest,
                           (unsigned long long)plan->generation);
         goto out;
     }
-    bool is_resumed = files->last.has_commit && !files->last.is_final && files->last.generation == plan->generation;
+    is_resumed = files->last.has_commit && !files->last.is_final && files->last.generation == plan->generation;
     ETL_TRY(etl__store_clean(&files->store, is_resumed ? &plan->generation : NULL, err));
     files->last.epoch++;
     ETL_TRY(etl__manifest_write(&files->store, &files->last, &is_replaced, err));
     files->epoch = files->last.epoch;
     files->generation = plan->generation;
     fill_recovery(&files->last, newest, plan->generation, recovery);
-    files->next_seq = recovery->found ? recovery->seq + 1 : 0;
+    files->next_seq = (recovery->found ? recovery->seq : plan->committed_seq) + 1;
 out:
     return status;
 }
@@ -362,8 +366,8 @@ void etl_output_files_end(struct etl_output_files *files)
 /* ---- commit ---- */
 
 /* What the manifest will say. Takes the unit's files. */
-static etl_status make_manifest(struct etl_output_files *files, const struct etl_commit *commit, struct etl__manifest *next,
-                                struct etl_error *err)
+static etl_status make_manifest(struct etl_output_files *files, const struct etl_commit *commit,
+                                struct etl__manifest *next, struct etl_error *err)
 {
     next->state = malloc((size_t)commit->state_len + 1);
     if (!next->state)
@@ -404,8 +408,8 @@ static etl_status check_fence(struct etl_output_files *files, const struct etl_c
 
 /* Under the lock. Once the manifest is replaced the unit is committed: a failure after that is ETL_IN_DOUBT, and the next begin
  * finishes the work. */
-static etl_status commit_locked(struct etl_output_files *files, const struct etl_commit *commit, struct etl__manifest *next,
-                                struct etl_error *err)
+static etl_status commit_locked(struct etl_output_files *files, const struct etl_commit *commit,
+                                struct etl__manifest *next, struct etl_error *err)
 {
     etl_status status = ETL_OK;
     bool is_replaced = false;
@@ -429,6 +433,32 @@ out:
     return status;
 }
 
+/* The files were named for the commit that was expected. Should another number come, their names follow it. */
+static etl_status rename_unit(struct etl_output_files *files, uint64_t seq, struct etl_error *err)
+{
+    struct etl_buffer name = {0};
+    etl_status status = ETL_OK;
+    for (size_t i = 0; seq != files->next_seq && i < files->unit.file_count; i++) {
+        etl_buffer_reset(&name);
+        etl__store_staged_name(&files->store, files->generation, seq, i + 1, files->epoch, &name);
+        const char *text = etl_buffer_text(&name);
+        char *copy = text ? strdup(text) : NULL;
+        if (!copy) {
+            status = etl_fail_memory(err);
+            break;
+        }
+        if (renameat(files->store.staged_fd, files->unit.files[i], files->store.staged_fd, copy) != 0) {
+            status = etl_fail_errno(err, errno, "cannot rename", files->unit.files[i]);
+            free(copy);
+            break;
+        }
+        free(files->unit.files[i]);
+        files->unit.files[i] = copy;
+    }
+    etl_buffer_fini(&name);
+    return status;
+}
+
 static etl_status commit_stdout(struct etl_output_files *files, struct etl_error *err)
 {
     etl_status status = files->encoder ? etl__encoder_flush(files->encoder, err) : ETL_OK;
@@ -436,7 +466,8 @@ static etl_status commit_stdout(struct etl_output_files *files, struct etl_error
     return status;
 }
 
-etl_status etl_output_files_commit(struct etl_output_files *files, const struct etl_commit *commit, struct etl_error *err)
+etl_status etl_output_files_commit(struct etl_output_files *files, const struct etl_commit *commit,
+                                   struct etl_error *err)
 {
     etl_status status = ETL_OK;
     struct etl__manifest next = {0};
@@ -445,6 +476,8 @@ etl_status etl_output_files_commit(struct etl_output_files *files, const struct 
     if (files->is_stdout)
         return commit_stdout(files, err);
     ETL_TRY(close_part(files, err));
+    ETL_TRY(rename_unit(files, commit->seq, err));
+    files->next_seq = commit->seq;
     if (files->unit.file_count > 0 && fsync(files->store.staged_fd) != 0) {
         status = etl_fail_errno(err, errno, "cannot make durable", files->store.path);
         goto out;

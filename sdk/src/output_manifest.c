@@ -54,7 +54,8 @@ etl_status etl__manifest_add_file(struct etl__manifest *manifest, const char *na
 
 static etl_status fail_damaged(const struct etl__store *store, const char *what, struct etl_error *err)
 {
-    return etl_fail(err, ETL_STATE_INVALID, "the manifest .etlhost/%s/%s.json in %s is damaged (%s): restore it, or remove it "
+    return etl_fail(err, ETL_STATE_INVALID,
+                    "the manifest .etlhost/%s/%s.json in %s is damaged (%s): restore it, or remove it "
                     "together with the files of target %s and ask for a full refresh",
                     store->owner, store->slice, store->path, what, store->target);
 }
@@ -135,8 +136,9 @@ static etl_status parse(const struct etl__store *store, struct etl_bytes text, s
     if (!find_uint(text, "v", &version))
         return fail_damaged(store, "it has no version", err);
     if (version != 1)
-        return etl_fail(err, ETL_STATE_INVALID, "the manifest .etlhost/%s/%s.json in %s is of version %llu: use a newer etlhost",
-                        store->owner, store->slice, store->path, (unsigned long long)version);
+        return etl_fail(err, ETL_STATE_INVALID,
+                        "the manifest .etlhost/%s/%s.json in %s is of version %llu: use a newer etlhost", store->owner,
+                        store->slice, store->path, (unsigned long long)version);
     if (!find_uint(text, "epoch", &manifest->epoch) || !find_uint(text, "generation", &manifest->generation) ||
         !find_uint(text, "seq", &manifest->seq) || !find_bool(text, "final", &manifest->is_final) ||
         !find_bool(text, "committed", &manifest->has_commit))
@@ -152,10 +154,12 @@ static etl_status parse(const struct etl__store *store, struct etl_bytes text, s
 }
 
 /* Reads a small file whole; an absent one leaves the buffer empty. */
-static etl_status read_file(int folder, const char *name, struct etl_buffer *buffer, bool *ret_exists, struct etl_error *err)
+static etl_status read_file(int folder, const char *name, struct etl_buffer *buffer, bool *ret_exists,
+                            struct etl_error *err)
 {
     struct stat info;
     etl_status status = ETL_OK;
+    size_t size = 0;
     int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
     *ret_exists = fd >= 0;
     if (fd < 0)
@@ -164,9 +168,8 @@ static etl_status read_file(int folder, const char *name, struct etl_buffer *buf
         status = etl_fail_errno(err, errno ? errno : EFBIG, "cannot read the manifest", name);
         goto out;
     }
-    size_t size = (size_t)info.st_size;
-    char *to = etl_buffer_reserve(buffer, size + 1);
-    if (!to) {
+    size = (size_t)info.st_size;
+    if (!etl_buffer_reserve(buffer, size + 1)) {
         status = etl_fail_memory(err);
         goto out;
     }
@@ -240,10 +243,11 @@ static void print(const struct etl__store *store, const struct etl__manifest *ma
     etl_json_add_string(buffer, store->owner, strlen(store->owner));
     etl_buffer_add_text(buffer, ",\"target\":");
     etl_json_add_string(buffer, store->target, strlen(store->target));
-    etl_buffer_add_format(buffer, ",\"epoch\":%llu,\"generation\":%llu,\"final\":%s,\"committed\":%s,\"seq\":%llu,\"time_us\":%lld,",
-                          (unsigned long long)manifest->epoch, (unsigned long long)manifest->generation,
-                          manifest->is_final ? "true" : "false", manifest->has_commit ? "true" : "false",
-                          (unsigned long long)manifest->seq, (long long)manifest->time_us);
+    etl_buffer_add_format(
+        buffer, ",\"epoch\":%llu,\"generation\":%llu,\"final\":%s,\"committed\":%s,\"seq\":%llu,\"time_us\":%lld,",
+        (unsigned long long)manifest->epoch, (unsigned long long)manifest->generation,
+        manifest->is_final ? "true" : "false", manifest->has_commit ? "true" : "false",
+        (unsigned long long)manifest->seq, (long long)manifest->time_us);
     print_state(manifest, buffer);
     etl_buffer_add_text(buffer, ",\"files\":[");
     for (size_t i = 0; i < manifest->file_count; i++) {
@@ -307,7 +311,8 @@ out:
     return status;
 }
 
-static etl_status read_generation(const struct etl__store *store, const char *name, uint64_t *generation, struct etl_error *err)
+static etl_status read_generation(const struct etl__store *store, const char *name, uint64_t *generation,
+                                  struct etl_error *err)
 {
     struct etl_buffer buffer = {0};
     bool exists = false, has_commit = false;

@@ -23,7 +23,7 @@ etl_status etl__manifest_add_file(struct etl__manifest *manifest, const char *na
 /* Reads SLICE.json into a zeroed manifest; stays zeroed (and final) when there is none. A damaged one is ETL_STATE_INVALID. */
 etl_status etl__manifest_read(const struct etl__store *store, struct etl__manifest *manifest, struct etl_error *err);
 
-/* Replaces SLICE.json. `commit` NULL: the same content (a raised epoch). *ret_replaced tells on failure whether the new content
+/* Replaces SLICE.json. *ret_replaced tells on failure whether the new content
  * may be there nevertheless. */
 etl_status etl__manifest_write(const struct etl__store *store, const struct etl__manifest *manifest, bool *ret_replaced,
                                struct etl_error *err);

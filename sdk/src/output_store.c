@@ -63,6 +63,8 @@ static etl_status claim_target(const struct etl__store *store, int targets, stru
 {
     char held[512];
     etl_status status = ETL_OK;
+    size_t own = strlen(store->owner);
+    ssize_t length = 0;
     int fd = openat(targets, store->target, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
         return etl_fail_errno(err, errno, "cannot write .etlhost/%targets file", store->target);
@@ -72,19 +74,20 @@ static etl_status claim_target(const struct etl__store *store, int targets, stru
             goto out;
         }
     }
-    ssize_t length = read(fd, held, sizeof held - 1);
+    length = read(fd, held, sizeof held - 1);
     if (length < 0) {
         status = etl_fail_errno(err, errno, "cannot read", store->target);
         goto out;
     }
-    size_t own = strlen(store->owner);
     if (length == 0) {
         if (write(fd, store->owner, own) != (ssize_t)own || fsync(fd) != 0 || fsync(targets) != 0)
             status = etl_fail_errno(err, errno, "cannot write", store->target);
     } else if ((size_t)length != own || memcmp(held, store->owner, own) != 0) {
         held[length] = '\0';
-        status = etl_fail(err, ETL_CONFLICT, "target %s in %s belongs to %s: choose another target or directory, or remove "
-                          ".etlhost/%%targets/%s if that pipeline is gone", store->target, store->path, held, store->target);
+        status = etl_fail(err, ETL_CONFLICT,
+                          "target %s in %s belongs to %s: choose another target or directory, or remove "
+                          ".etlhost/%%targets/%s if that pipeline is gone",
+                          store->target, store->path, held, store->target);
     }
 out:
     close(fd);
@@ -103,7 +106,9 @@ static etl_status make_names(struct etl__store *store, const struct etl_output_o
                              const struct etl_write_plan *plan, struct etl_error *err)
 {
     struct etl_buffer name = {0};
-    const char *packed = strcmp(options->compression, "gzip") == 0 ? ".gz" : strcmp(options->compression, "zstd") == 0 ? ".zst" : "";
+    const char *packed = strcmp(options->compression, "gzip") == 0   ? ".gz"
+                         : strcmp(options->compression, "zstd") == 0 ? ".zst"
+                                                                     : "";
     store->path = strdup(options->path);
     etl__name_encode(&name, plan->target);
     store->target = take_text(&name);
@@ -249,8 +254,8 @@ void etl__store_unlock(struct etl__store *store)
     (void)flock(store->lock_fd, LOCK_UN);
 }
 
-void etl__store_staged_name(const struct etl__store *store, uint64_t generation, uint64_t seq, uint64_t part, uint64_t epoch,
-                            struct etl_buffer *buffer)
+void etl__store_staged_name(const struct etl__store *store, uint64_t generation, uint64_t seq, uint64_t part,
+                            uint64_t epoch, struct etl_buffer *buffer)
 {
     etl_buffer_add_format(buffer, "%s-%06llu-%010llu-%04llu%s~%llu", store->prefix, (unsigned long long)generation,
                           (unsigned long long)seq, (unsigned long long)part, store->suffix, (unsigned long long)epoch);
@@ -282,8 +287,8 @@ static bool skip_number(const char **at, uint64_t *ret_value)
 static bool parse_numbers(const char *at, uint64_t *ret_generation)
 {
     uint64_t unused = 0;
-    return *at++ == '-' && skip_number(&at, ret_generation) && *at++ == '-' && skip_number(&at, &unused) && *at++ == '-' &&
-           skip_number(&at, &unused) && *at == '.' && !strchr(at, '-');
+    return *at++ == '-' && skip_number(&at, ret_generation) && *at++ == '-' && skip_number(&at, &unused) &&
+           *at++ == '-' && skip_number(&at, &unused) && *at == '.' && !strchr(at, '-');
 }
 
 /* Whether a file name is that of a file of this slice or, with `any_slice`, of any slice of this target. */
@@ -303,13 +308,17 @@ static bool parse_name(const struct etl__store *store, const char *name, bool an
     return false;
 }
 
-etl_status etl__store_check_free(const struct etl__store *store, char *const *staged, size_t count, struct etl_error *err)
+etl_status etl__store_check_free(const struct etl__store *store, char *const *staged, size_t count,
+                                 struct etl_error *err)
 {
     char name[NAME_MAX + 1];
     for (size_t i = 0; i < count; i++) {
-        if (strip_epoch(staged[i], name, sizeof name) && faccessat(store->root_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-            return etl_fail(err, ETL_CONFLICT, "%s/%s exists already and is not of this line of commits: remove it or choose "
-                            "another target or directory", store->path, name);
+        if (strip_epoch(staged[i], name, sizeof name) &&
+            faccessat(store->root_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            return etl_fail(err, ETL_CONFLICT,
+                            "%s/%s exists already and is not of this line of commits: remove it or choose "
+                            "another target or directory",
+                            store->path, name);
     }
     return ETL_OK;
 }
@@ -328,7 +337,8 @@ etl_status etl__store_publish_unit(const struct etl__store *store, char *const *
     int to = is_live ? store->root_fd : store->staged_fd;
     for (size_t i = 0; i < count; i++) {
         if (!strip_epoch(staged[i], name, sizeof name))
-            return etl_fail(err, ETL_INTERNAL, "%s: the manifest names a file %s without an epoch", store->path, staged[i]);
+            return etl_fail(err, ETL_INTERNAL, "%s: the manifest names a file %s without an epoch", store->path,
+                            staged[i]);
         if (renameat(store->staged_fd, staged[i], to, name) != 0 && errno != ENOENT)
             return etl_fail_errno(err, errno, "cannot publish", name);
     }
@@ -391,7 +401,8 @@ static etl_status visit_older(const struct etl__store *store, const char *name, 
     bool is_ours = parse_name(store, name, is_whole, &found);
     if (!is_ours && !is_whole) {
         size_t length = strlen(store->target);
-        is_ours = strncmp(name, store->target, length) == 0 && name[length] == '-' && parse_name(store, name, true, &found);
+        is_ours =
+            strncmp(name, store->target, length) == 0 && name[length] == '-' && parse_name(store, name, true, &found);
     }
     if (is_ours && found < *generation && unlinkat(store->root_fd, name, 0) != 0 && errno != ENOENT)
         return etl_fail_errno(err, errno, "cannot remove", name);
@@ -404,7 +415,8 @@ etl_status etl__store_remove_older(const struct etl__store *store, uint64_t gene
     return status == ETL_OK ? sync_folders(store, err) : status;
 }
 
-static etl_status visit_clean(const struct etl__store *store, const char *name, const uint64_t *keep, struct etl_error *err)
+static etl_status visit_clean(const struct etl__store *store, const char *name, const uint64_t *keep,
+                              struct etl_error *err)
 {
     uint64_t found = 0;
     char plain[NAME_MAX + 1];

@@ -26,11 +26,12 @@ etl_status etl__store_lock(struct etl__store *store, const struct etl_host *host
 void etl__store_unlock(struct etl__store *store);
 
 /* Name of a staged file, with the epoch of its writer. */
-void etl__store_staged_name(const struct etl__store *store, uint64_t generation, uint64_t seq, uint64_t part, uint64_t epoch,
-                            struct etl_buffer *buffer);
+void etl__store_staged_name(const struct etl__store *store, uint64_t generation, uint64_t seq, uint64_t part,
+                            uint64_t epoch, struct etl_buffer *buffer);
 
 /* ETL_CONFLICT when a final name of these staged names is taken. */
-etl_status etl__store_check_free(const struct etl__store *store, char *const *staged, size_t count, struct etl_error *err);
+etl_status etl__store_check_free(const struct etl__store *store, char *const *staged, size_t count,
+                                 struct etl_error *err);
 
 /* Gives the staged files of a committed unit their names without the epoch: in the directory, or hidden as before. Files that have
  * been renamed already are passed over. */
