@@ -1,1 +1,2 @@
 # Tests of this part.
+include tests/plugins/sqlite.mk

@@ -1,0 +1,32 @@
+/* The descriptor of the SQLite plugin. */
+#include "plugins/sqlite/sqlite.h"
+
+static struct etl_connector dest = {
+    .struct_size = sizeof(struct etl_connector),
+    .role = ETL_ROLE_DEST,
+    .id = "sqlite",
+    .summary = "Tables of a SQLite database, committed together with the checkpoint",
+    .caps = ETL_CAP_PARALLEL | ETL_CAP_UPSERT | ETL_CAP_GENERATIONS | ETL_CAP_IDEMPOTENT | ETL_CAP_ATOMIC |
+            ETL_CAP_FOLDS_NAMES | ETL_CAP_EVOLVES,
+    .dest = &sqlite_dest_ops,
+};
+
+static const struct etl_connector *const connectors[] = {&dest, NULL};
+
+static const struct etl_plugin plugin = {
+    .struct_size = sizeof(struct etl_plugin),
+    .magic = ETL_PLUGIN_MAGIC,
+    .abi_minor_built = ETL_ABI_MINOR,
+    .abi_minor_required = 0,
+    .name = "sqlite",
+    .version = PACKAGE_VERSION,
+    .vendor = "etlhost",
+    .license = "MIT",
+    .connectors = connectors,
+};
+
+const struct etl_plugin *ETL_CALL etl_plugin_v1(void)
+{
+    dest.config_schema = sqlite_dest_schema();
+    return &plugin;
+}
