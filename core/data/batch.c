@@ -67,16 +67,21 @@ static int64_t count_kept(const uint8_t *keep, int64_t length)
     return kept;
 }
 
-/* Makes columns [from, from + count) of all children; null counts become unknown. */
-static void slice_children(struct ArrowArray *batch, int64_t from, int64_t count)
+/* Rows [from, from + count) of the array as it is. */
+static void slice_array(struct ArrowArray *array, int64_t from, int64_t count)
 {
-    for (int64_t i = 0; i < batch->n_children; i++) {
-        struct ArrowArray *child = batch->children[i];
-        child->offset += from;
-        child->length = count;
-        if (child->null_count > 0)
-            child->null_count = -1;
-    }
+    if (from == 0 && array->length == count)
+        return;
+    array->offset += from;
+    array->length = count;
+    if (array->null_count > 0)
+        array->null_count = -1;
+}
+
+static void slice_batch(struct ArrowArray *batch, int64_t from, int64_t count)
+{
+    for (int64_t i = 0; i < batch->n_children; i++)
+        slice_array(batch->children[i], from, count);
     batch->length = count;
 }
 
@@ -111,9 +116,9 @@ etl_status batch_filter(const struct ArrowSchema *schema, struct ArrowArray *bat
     while (first < batch->length && !keep[first])
         first++;
     if (kept == 0)
-        slice_children(batch, 0, 0);
+        slice_batch(batch, 0, 0);
     else if (count_kept(keep + first, kept) == kept)
-        slice_children(batch, first, kept);
+        slice_batch(batch, first, kept);
     else
         ETL_TRY(take_kept(schema, batch, keep, kept, err));
 out:
@@ -128,7 +133,7 @@ etl_status batch_head(struct ArrowArray *batch, int64_t rows, struct etl_error *
     if (rows >= batch->length)
         return ETL_OK;
     ETL_TRY(batch_normalise(batch, err));
-    slice_children(batch, 0, rows < 0 ? 0 : rows);
+    slice_batch(batch, 0, rows < 0 ? 0 : rows);
 out:
     return status;
 }
@@ -140,16 +145,10 @@ etl_status batch_normalise(struct ArrowArray *batch, struct etl_error *err)
     bool has_bitmap = batch->n_buffers > 0 && batch->buffers[0];
     if (array_count_nulls(batch))
         ETL_TRY(etl_fail(err, ETL_DATA, "a batch has rows that are NULL as a whole"));
-    if (batch->offset) {
-        for (int64_t i = 0; i < batch->n_children; i++) {
-            struct ArrowArray *child = batch->children[i];
-            child->offset += batch->offset;
-            child->length = batch->length;
-            if (child->null_count > 0)
-                child->null_count = -1;
-        }
-        batch->offset = 0;
-    }
+    for (int64_t i = 0; i < batch->n_children; i++)
+        slice_array(batch->children[i], batch->offset, batch->length);
+    has_bitmap = has_bitmap && batch->offset != 0;
+    batch->offset = 0;
     /* The bitmap still counts from the old offset: a root without one is as good. */
     if (has_bitmap) {
         ETL_TRY(array_init(&root, batch->length, 1, batch->n_children, err));

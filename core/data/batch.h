@@ -15,7 +15,8 @@ etl_status batch_filter(const struct ArrowSchema *schema, struct ArrowArray *bat
 /* The first `rows` rows. Moves in and out. */
 etl_status batch_head(struct ArrowArray *batch, int64_t rows, struct etl_error *err);
 
-/* Gives the root offset 0 by moving the offset into the children (ABI rule); other producers' batches may have one. */
+/* Gives the root offset 0 by moving the offset into the children (ABI rule), and cuts children to its length; batches of other producers may
+ * need that. ETL_DATA when a row is NULL as a whole. Moves in and out; released on failure. */
 etl_status batch_normalise(struct ArrowArray *batch, struct etl_error *err);
 
 /* Sets counts[ETL_OP_*] to the number of rows of each operation. ETL_DATA for an unknown operation. */

@@ -4,6 +4,11 @@ core_libcore_la_SOURCES += \
 	core/data/batch.c \
 	core/data/batch.h \
 	core/data/fit.h \
+	core/data/mask.c \
+	core/data/mask.h \
+	core/data/name_map.c \
+	core/data/name_map.h \
 	core/data/schema_change.c \
 	core/data/schema_change.h \
+	core/data/transform.c \
 	core/data/transform.h

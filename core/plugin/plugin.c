@@ -91,7 +91,7 @@ static etl_status loader_init(struct etl_error *err)
         return ETL_OK;
     if (lt_dlinit() != 0)
         return etl_fail(err, ETL_INTERNAL, "cannot start the plugin loader: %s", lt_dlerror());
-    (void)lt_dlloader_remove("lt_dlopen");
+    free(lt_dlloader_remove("lt_dlopen")); /* its table is the caller's from here on */
     if (lt_dlloader_find("lt_dlopen") != NULL || lt_dlloader_add(&loader) != 0)
         return etl_fail(err, ETL_INTERNAL, "cannot install the plugin loader: %s", lt_dlerror());
     loader_ready = true;

@@ -298,7 +298,7 @@ static etl_status parse_answer(const char *path, int wait_status, const struct a
 
     if (value == NULL) {
         status = fail_died(path, wait_status, last_place(answer), err);
-    } else if (WIFSIGNALED(wait_status)) {
+    } else if (WIFSIGNALED(wait_status) || (error == NULL && WEXITSTATUS(wait_status) != EXIT_SUCCESS)) {
         status = fail_died(path, wait_status, "a destructor", err);
     } else if (error != NULL) {
         status = (etl_status)json_integer_value(json_object_get(error, "status"));

@@ -97,6 +97,7 @@ static etl_status act(const struct entry *entry, const char *name, struct etl_er
 etl_status etl_failpoint(const char *name, struct etl_error *err)
 {
     size_t length = strlen(name);
+    const struct entry *due = NULL;
 
     pthread_once(&once, read_environment);
     for (size_t i = 0; i < entry_count; i++) {
@@ -104,7 +105,7 @@ etl_status etl_failpoint(const char *name, struct etl_error *err)
         if (entry->name_length != length || memcmp(entry->name, name, length) != 0)
             continue;
         if (atomic_fetch_add(&entry->passes, 1) + 1 == entry->hit)
-            return act(entry, name, err);
+            due = entry;
     }
-    return ETL_OK;
+    return due ? act(due, name, err) : ETL_OK;
 }

@@ -1,1 +1,24 @@
-# Tests of this part.
+# Fuzz targets: with --enable-fuzz (clang) libFuzzer programs, otherwise programs that run their corpus once, as tests.
+# A target X: FUZZ_TARGETS += tests/fuzz/fuzz_X; tests_fuzz_fuzz_X_SOURCES = tests/fuzz/fuzz_X.c $(FUZZ_MAIN);
+# tests_fuzz_fuzz_X_LDFLAGS = $(FUZZ_LDFLAGS); tests_fuzz_fuzz_X_LDADD = ...; corpus in tests/fuzz/corpus/X.
+if FUZZ
+FUZZ_MAIN =
+FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+FUZZ_MAIN = tests/fuzz/standalone.c
+FUZZ_LDFLAGS = $(AM_LDFLAGS)
+endif
+FUZZ_TARGETS = tests/fuzz/fuzz_json tests/fuzz/fuzz_settings
+EXTRA_DIST += tests/fuzz/standalone.c tests/fuzz/corpus
+check_PROGRAMS += $(FUZZ_TARGETS)
+if !FUZZ
+TESTS += $(FUZZ_TARGETS)
+endif
+
+tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_json_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_json_LDADD = sdk/libetlhost-sdk.la -lm
+
+tests_fuzz_fuzz_settings_SOURCES = tests/fuzz/fuzz_settings.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_settings_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_settings_LDADD = sdk/libetlhost-sdk.la

@@ -1,5 +1,34 @@
 # Tests of this part.
+UNIT_SDK_LDADD = sdk/libetlhost-sdk.la $(CRITERION_LIBS)
+EXTRA_DIST += tests/unit/json_corpus
 if HAVE_CRITERION
+UNIT_SDK_TESTS = \
+	tests/unit/test_error \
+	tests/unit/test_failpoint \
+	tests/unit/test_value_text \
+	tests/unit/test_json_reader \
+	tests/unit/test_json_writer \
+	tests/unit/test_sdk_config
+check_PROGRAMS += $(UNIT_SDK_TESTS)
+TESTS += $(UNIT_SDK_TESTS)
+tests_unit_test_error_SOURCES = tests/unit/test_error.c
+tests_unit_test_error_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_error_LDADD = $(UNIT_SDK_LDADD)
+tests_unit_test_failpoint_SOURCES = tests/unit/test_failpoint.c
+tests_unit_test_failpoint_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_failpoint_LDADD = $(UNIT_SDK_LDADD)
+tests_unit_test_value_text_SOURCES = tests/unit/test_value_text.c
+tests_unit_test_value_text_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_value_text_LDADD = $(UNIT_SDK_LDADD) -lm
+tests_unit_test_json_reader_SOURCES = tests/unit/test_json_reader.c
+tests_unit_test_json_reader_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_json_reader_LDADD = $(UNIT_SDK_LDADD)
+tests_unit_test_json_writer_SOURCES = tests/unit/test_json_writer.c
+tests_unit_test_json_writer_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_json_writer_LDADD = $(UNIT_SDK_LDADD) -lm
+tests_unit_test_sdk_config_SOURCES = tests/unit/test_sdk_config.c
+tests_unit_test_sdk_config_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_sdk_config_LDADD = $(UNIT_SDK_LDADD) $(JANSSON_LIBS)
 if HAVE_FILES
 check_PROGRAMS += tests/unit/test_input_files tests/unit/test_output_files
 TESTS += tests/unit/test_input_files tests/unit/test_output_files

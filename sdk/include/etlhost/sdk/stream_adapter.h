@@ -17,12 +17,13 @@ struct etl_stream_adapter {
 };
 
 /* Takes the stream (moved; released by fini, also after failure) and copies the state that the final checkpoint will carry. */
-etl_status etl_stream_adapter_init(struct etl_stream_adapter *adapter, struct ArrowArrayStream *stream, const char *state,
-                                   size_t state_len, struct etl_error *err);
+etl_status etl_stream_adapter_init(struct etl_stream_adapter *adapter, struct ArrowArrayStream *stream,
+                                   const char *state, size_t state_len, struct etl_error *err);
 
 /* As etl_source_ops.read_next. Errno codes of the stream become ETL_TRANSIENT (EAGAIN, EINTR, ETIMEDOUT, ECONNRESET), ETL_NOMEM,
  * ETL_CANCELLED (ECANCELED) or ETL_IO with the stream's own message. */
-etl_status etl_stream_adapter_next(struct etl_stream_adapter *adapter, struct etl_message *message, struct etl_error *err);
+etl_status etl_stream_adapter_next(struct etl_stream_adapter *adapter, struct etl_message *message,
+                                   struct etl_error *err);
 
 void etl_stream_adapter_fini(struct etl_stream_adapter *adapter);
 

@@ -1,0 +1,7 @@
+/* Aborts while it is mapped. */
+#include "skeleton.h"
+
+__attribute__((constructor)) static void start(void)
+{
+    abort();
+}

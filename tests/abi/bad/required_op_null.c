@@ -1,0 +1,3 @@
+/* A source that cannot read. */
+#define READ_NEXT NULL
+#include "skeleton.h"

@@ -1,0 +1,3 @@
+/* JSON, but no object. */
+#define CONFIG_SCHEMA "[1]"
+#include "skeleton.h"

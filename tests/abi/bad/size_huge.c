@@ -1,0 +1,3 @@
+/* A descriptor of four gigabytes. */
+#define PLUGIN_SIZE 0xfffffff0u
+#include "skeleton.h"

@@ -1,0 +1,3 @@
+/* The source twice. */
+#define FIRST_CONNECTOR &source_connector
+#include "skeleton.h"
