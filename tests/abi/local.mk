@@ -27,3 +27,44 @@ tests_abi_test_load_SOURCES = tests/abi/test_load.c
 tests_abi_test_load_CFLAGS = $(UNIT_CFLAGS)
 tests_abi_test_load_LDADD = $(UNIT_LDADD)
 endif
+
+# Layout of the structs.
+check_PROGRAMS += tests/abi/layout
+tests_abi_layout_SOURCES = tests/abi/layout.c
+
+# Old and new headers on both sides.
+ABI_FROZEN = tests/abi/v1.0/etlhost/abi.h tests/abi/v1.0/etlhost/arrow.h tests/abi/v1.0/etlhost/ext/reject.h
+ABI_REFERENCE = tests/abi/reference_v1.0.so tests/abi/reference_today.so tests/abi/reference_next.so \
+	tests/abi/reference_requires_next.so
+ABI_REFERENCE_BUILD = $(CC) $(CPPFLAGS) $(AM_CFLAGS) $(CFLAGS) -fPIC -shared $(LDFLAGS) -o $@ $(srcdir)/tests/abi/reference.c
+check_DATA += $(ABI_REFERENCE)
+CLEANFILES += $(ABI_REFERENCE) tests/abi/next/etlhost/abi.h
+$(ABI_REFERENCE): tests/abi/reference.c $(ABI_BAD_DEPS) $(ABI_FROZEN) tests/abi/next/etlhost/abi.h
+tests/abi/next/etlhost/abi.h: sdk/include/etlhost/abi.h tests/abi/next_minor.sed
+	@$(MKDIR_P) tests/abi/next/etlhost
+	$(AM_V_GEN)sed -f $(srcdir)/tests/abi/next_minor.sed $(srcdir)/sdk/include/etlhost/abi.h >$@.tmp && mv $@.tmp $@
+tests/abi/reference_v1.0.so:
+	$(AM_V_CC)$(ABI_REFERENCE_BUILD) -I$(srcdir)/tests/abi/v1.0
+tests/abi/reference_today.so:
+	$(AM_V_CC)$(ABI_REFERENCE_BUILD) -I$(srcdir)/sdk/include
+tests/abi/reference_next.so:
+	$(AM_V_CC)$(ABI_REFERENCE_BUILD) -Itests/abi/next -I$(srcdir)/sdk/include
+tests/abi/reference_requires_next.so:
+	$(AM_V_CC)$(ABI_REFERENCE_BUILD) -DREQUIRES_NEXT -Itests/abi/next -I$(srcdir)/sdk/include
+
+check_PROGRAMS += tests/abi/harness_frozen tests/abi/harness_today tests/abi/harness_next
+tests_abi_harness_frozen_SOURCES = tests/abi/harness.c
+tests_abi_harness_frozen_CPPFLAGS = -I$(srcdir)/tests/abi/v1.0 -D_GNU_SOURCE
+tests_abi_harness_frozen_LDADD = -ldl
+tests_abi_harness_today_SOURCES = tests/abi/harness.c
+tests_abi_harness_today_CPPFLAGS = $(AM_CPPFLAGS) -DUSE_CORE_LOADER
+tests_abi_harness_today_LDADD = core/libcore.la
+tests_abi_harness_next_SOURCES = tests/abi/harness.c
+tests_abi_harness_next_CPPFLAGS = -Itests/abi/next -I$(srcdir)/sdk/include -D_GNU_SOURCE
+tests_abi_harness_next_LDADD = -ldl
+tests/abi/harness_next-harness.$(OBJEXT): tests/abi/next/etlhost/abi.h
+
+ABI_CHECKS = tests/abi/layout.sh tests/abi/headers.sh tests/abi/exports.sh tests/abi/compat.sh
+TESTS += $(ABI_CHECKS)
+EXTRA_DIST += $(ABI_CHECKS) tests/abi/layout-lp64-v1.txt tests/abi/v1.0/layout-lp64.txt $(ABI_FROZEN) tests/abi/reference.c \
+	tests/abi/next_minor.sed
