@@ -6,28 +6,29 @@
 #include <string.h>
 
 #define COLUMNS                                                                                                        \
-    "id, pipeline, stream, slice, run_id, seq, column_name, reason, location, record, is_json, created_at, generation"
+    "id, pipeline, stream, slice, run_id, seq, column_name, reason, location, record, is_json, created_at, "           \
+    "generation, is_staged"
 
-etl_status dead_letter_write(struct state_store *store, const char *pipeline, int64_t generation, bool is_staged,
+etl_status dead_letter_write(struct state_store *store, const char *pipeline, uint64_t generation, bool is_staged,
                              const struct state_dead_letter *letter, struct etl_error *err)
 {
     static const char sql[] =
         "INSERT INTO dead_letter(pipeline, stream, slice, generation, seq, is_staged, run_id, column_name, reason, "
         "location,"
         " record, is_json, created_at) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-    if (letter->seq > INT64_MAX)
-        return etl_fail(err, ETL_MISUSE, "state store: seq of a dead letter is out of range");
+    if (letter->seq > INT64_MAX || generation > INT64_MAX)
+        return etl_fail(err, ETL_MISUSE, "state store: a number of a dead letter is out of range");
     return db_run(store->db, sql,
-                  DB_VALUES(db_text(pipeline), db_text(letter->stream), db_text(letter->slice), db_number(generation),
-                            db_number((int64_t)letter->seq), db_number(is_staged), db_text(letter->run_id),
-                            db_text(letter->column), db_text(letter->reason), db_text(letter->location),
-                            db_bytes(letter->record, letter->record_len), db_number(letter->is_json),
-                            db_number(letter->created_at_us)),
+                  DB_VALUES(db_text(pipeline), db_text(letter->stream), db_text(letter->slice),
+                            db_number((int64_t)generation), db_number((int64_t)letter->seq), db_number(is_staged),
+                            db_text(letter->run_id), db_text(letter->column), db_text(letter->reason),
+                            db_text(letter->location), db_bytes(letter->record, letter->record_len),
+                            db_number(letter->is_json), db_number(letter->created_at_us)),
                   err);
 }
 
 static etl_status current_generation(struct state_store *store, const char *pipeline, const char *stream,
-                                     int64_t *ret_generation, struct etl_error *err)
+                                     uint64_t *ret_generation, struct etl_error *err)
 {
     struct db_statement *row = NULL;
     bool found = false;
@@ -35,7 +36,7 @@ static etl_status current_generation(struct state_store *store, const char *pipe
     ETL_TRY(db_query(store->db, "SELECT generation FROM stream WHERE pipeline = ?1 AND stream = ?2",
                      DB_VALUES(db_text(pipeline), db_text(stream)), &row, err));
     ETL_TRY(db_next(store->db, row, &found, err));
-    *ret_generation = found ? db_column_number(row, 0) : 0;
+    *ret_generation = found ? (uint64_t)db_column_number(row, 0) : 0;
 out:
     db_done(row);
     return status;
@@ -44,7 +45,7 @@ out:
 etl_status state_dead_letter_add(struct state_store *store, const struct state_lease *lease,
                                  const struct state_dead_letter *letters, size_t count, struct etl_error *err)
 {
-    int64_t generation = 0;
+    uint64_t generation = 0;
     etl_status status = db_begin(store->db, DB_WRITE, err);
     if (status != ETL_OK)
         return status;
@@ -78,7 +79,7 @@ out:
     return db_end(store->db, status, err);
 }
 
-static void letter_fini(struct state_dead_letter *letter)
+void dead_letter_fini(struct state_dead_letter *letter)
 {
     free(letter->pipeline);
     free(letter->stream);
@@ -110,17 +111,17 @@ out:
 }
 
 etl_status dead_letter_each(struct state_store *store, const char *pipeline, const char *stream, int64_t after_id,
-                            uint64_t limit, dead_letter_emit emit, void *arg, struct etl_error *err)
+                            uint64_t limit, bool staged, dead_letter_emit emit, void *arg, struct etl_error *err)
 {
     static const char sql[] =
         "SELECT " COLUMNS " FROM dead_letter WHERE id > ?1 AND pipeline = ?2 AND (?3 = 0 OR stream = ?4) AND"
-        " is_staged = 0 ORDER BY id LIMIT ?5";
+        " (is_staged = 0 OR ?6 = 1) ORDER BY id LIMIT ?5";
     struct db_statement *row = NULL;
     bool more = false;
     etl_status status = ETL_OK;
     ETL_TRY(db_query(store->db, sql,
                      DB_VALUES(db_number(after_id), db_text(pipeline), db_number(stream != NULL), db_text(stream),
-                               db_number(limit == 0 || limit > INT64_MAX ? -1 : (int64_t)limit)),
+                               db_number(limit == 0 || limit > INT64_MAX ? -1 : (int64_t)limit), db_number(staged)),
                      &row, err));
     for (;;) {
         struct state_dead_letter letter = {0};
@@ -129,8 +130,8 @@ etl_status dead_letter_each(struct state_store *store, const char *pipeline, con
             break;
         status = read_letter(row, &letter, err);
         if (status == ETL_OK)
-            status = emit(arg, &letter, db_column_number(row, 12));
-        letter_fini(&letter);
+            status = emit(arg, &letter, (uint64_t)db_column_number(row, 12), db_column_number(row, 13) != 0);
+        dead_letter_fini(&letter);
         ETL_TRY(status);
     }
 out:
@@ -143,10 +144,11 @@ struct plain_emit {
     void *arg;
 };
 
-static etl_status emit_plain(void *arg, const struct state_dead_letter *letter, int64_t generation)
+static etl_status emit_plain(void *arg, const struct state_dead_letter *letter, uint64_t generation, bool is_staged)
 {
     const struct plain_emit *plain = arg;
     (void)generation;
+    (void)is_staged;
     return plain->emit(plain->arg, letter);
 }
 
@@ -157,7 +159,7 @@ etl_status state_dead_letter_list(struct state_store *store, const char *pipelin
     etl_status status = db_begin(store->db, DB_READ, err);
     if (status != ETL_OK)
         return status;
-    status = dead_letter_each(store, pipeline, stream, after_id, limit, emit_plain, &plain, err);
+    status = dead_letter_each(store, pipeline, stream, after_id, limit, false, emit_plain, &plain, err);
     return db_end(store->db, status, err);
 }
 

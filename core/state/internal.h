@@ -21,14 +21,19 @@ etl_status stream_write(struct state_store *store, const char *pipeline, const c
                         const struct state_stream *value, struct etl_error *err);
 etl_status checkpoint_write(struct state_store *store, const char *pipeline, uint64_t epoch,
                             const struct state_checkpoint *checkpoint, struct etl_error *err);
-etl_status dead_letter_write(struct state_store *store, const char *pipeline, int64_t generation, bool is_staged,
+etl_status dead_letter_write(struct state_store *store, const char *pipeline, uint64_t generation, bool is_staged,
                              const struct state_dead_letter *letter, struct etl_error *err);
 
 /* Inside any transaction. */
+etl_status stream_read(struct state_store *store, const char *pipeline, const char *stream, bool *ret_found,
+                       struct state_stream *ret_stream, struct etl_error *err);
 etl_status checkpoint_each(struct state_store *store, const char *pipeline, const char *stream, bool history,
                            state_emit_checkpoint emit, void *arg, struct etl_error *err);
-typedef etl_status (*dead_letter_emit)(void *arg, const struct state_dead_letter *letter, int64_t generation);
+typedef etl_status (*dead_letter_emit)(void *arg, const struct state_dead_letter *letter, uint64_t generation,
+                                       bool is_staged);
+/* `staged`: also letters that do not count yet. */
 etl_status dead_letter_each(struct state_store *store, const char *pipeline, const char *stream, int64_t after_id,
-                            uint64_t limit, dead_letter_emit emit, void *arg, struct etl_error *err);
+                            uint64_t limit, bool staged, dead_letter_emit emit, void *arg, struct etl_error *err);
+void dead_letter_fini(struct state_dead_letter *letter);
 
 #endif

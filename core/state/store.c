@@ -101,21 +101,36 @@ static etl_status new_stream(struct state_stream *stream, struct etl_error *err)
     return ETL_OK;
 }
 
-etl_status state_stream_get(struct state_store *store, const char *pipeline, const char *stream, bool *ret_found,
-                            struct state_stream *ret_stream, struct etl_error *err)
+etl_status stream_read(struct state_store *store, const char *pipeline, const char *stream, bool *ret_found,
+                       struct state_stream *ret_stream, struct etl_error *err)
 {
     static const char sql[] = "SELECT generation, is_complete, fingerprint, schema, name_map, slices FROM stream"
                               " WHERE pipeline = ?1 AND stream = ?2";
     struct db_statement *row = NULL;
     struct state_stream value = {0};
     bool found = false;
-    etl_status status = db_begin(store->db, DB_READ, err);
-    if (status != ETL_OK)
-        return status;
+    etl_status status = ETL_OK;
     ETL_TRY(db_query(store->db, sql, DB_VALUES(db_text(pipeline), db_text(stream)), &row, err));
     ETL_TRY(db_next(store->db, row, &found, err));
     ETL_TRY(found ? read_stream(row, &value, err) : new_stream(&value, err));
+    *ret_found = found;
+    *ret_stream = value;
+    value = (struct state_stream){0};
 out:
+    state_stream_fini(&value);
+    db_done(row);
+    return status;
+}
+
+etl_status state_stream_get(struct state_store *store, const char *pipeline, const char *stream, bool *ret_found,
+                            struct state_stream *ret_stream, struct etl_error *err)
+{
+    struct state_stream value = {0};
+    bool found = false;
+    etl_status status = db_begin(store->db, DB_READ, err);
+    if (status != ETL_OK)
+        return status;
+    status = stream_read(store, pipeline, stream, &found, &value, err);
     status = db_end(store->db, status, err);
     if (status != ETL_OK) {
         state_stream_fini(&value);
