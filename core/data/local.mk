@@ -8,6 +8,8 @@ core_libcore_la_SOURCES += \
 	core/data/mask.h \
 	core/data/name_map.c \
 	core/data/name_map.h \
+	core/data/operation.c \
+	core/data/operation.h \
 	core/data/schema_change.c \
 	core/data/schema_change.h \
 	core/data/transform.c \

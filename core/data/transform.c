@@ -10,6 +10,7 @@
 #include "core/data/batch.h"
 #include "core/data/mask.h"
 #include "core/data/name_map.h"
+#include "core/data/operation.h"
 
 struct kept_column {
     int64_t source;
@@ -21,7 +22,8 @@ struct transform {
     struct etl_view view; /* of the source schema */
     struct kept_column *columns;
     size_t count;
-    bool soft_delete, unchanged;
+    int64_t operation; /* source column that becomes the operation column, -1 = not there */
+    bool makes_operation, soft_delete, unchanged;
     struct mask_hasher *hasher;
     struct etl_buffer scratch;
 };
@@ -123,6 +125,21 @@ static etl_status check_keys(const struct ArrowSchema *schema, const struct tran
 
 /* ---- compiling ---- */
 
+static etl_status choose_operation(struct transform *transform, const struct transform_rules *rules,
+                                   struct etl_error *err)
+{
+    transform->makes_operation = rules->operation_column != NULL;
+    transform->operation = -1;
+    if (!transform->makes_operation)
+        return ETL_OK;
+    if (etl_schema_op_column(&transform->source) >= 0)
+        return etl_fail(err, ETL_CONFIG, "operation column %s: this source says itself what each row does",
+                        rules->operation_column);
+    transform->operation = etl_schema_find(&transform->source, rules->operation_column);
+    return transform->operation < 0 ? ETL_OK
+                                    : operation_check_type(&transform->view.children[transform->operation], err);
+}
+
 static etl_status choose_columns(struct transform *transform, const struct transform_rules *rules,
                                  struct etl_error *err)
 {
@@ -133,6 +150,8 @@ static etl_status choose_columns(struct transform *transform, const struct trans
         return etl_fail_memory(err);
     for (int64_t i = 0; i < source->n_children; i++) {
         const char *name = source->children[i]->name;
+        if (i == transform->operation)
+            continue;
         if (i == op || is_selected(rules, name))
             transform->columns[transform->count++] =
                 (struct kept_column){.source = i, .mask = i == op ? MASK_NONE : find_mask(rules, name)};
@@ -176,6 +195,10 @@ static etl_status build_schema(struct transform *transform, char *const *names, 
     transform->result.flags = transform->source.flags;
     for (size_t i = 0; i < transform->count; i++)
         ETL_TRY(add_column(transform, &transform->columns[i], names[i], err));
+    if (transform->makes_operation) {
+        ETL_TRY(etl_schema_add_column(&transform->result, OPERATION_COLUMN, "C", NULL, err));
+        ETL_TRY(etl_schema_set_metadata(&transform->result, ETL_META_OP_COLUMN, OPERATION_COLUMN, err));
+    }
     if (op >= 0)
         ETL_TRY(
             etl_schema_set_metadata(&transform->result, ETL_META_OP_COLUMN, transform->source.children[op]->name, err));
@@ -192,7 +215,7 @@ static etl_status name_columns(struct transform *transform, const struct transfo
     etl_status status = ETL_OK;
     const struct ArrowSchema *source = &transform->source;
     int64_t op = etl_schema_op_column(source);
-    const char *reserved[3] = {NULL, NULL, NULL};
+    const char *reserved[4] = {NULL, NULL, NULL, NULL};
     struct name_rules name_rules = {
         .reserved = reserved, .fold = rules->fold_names, .max_bytes = rules->name_max_bytes};
     size_t count = 0, n_reserved = 0;
@@ -201,6 +224,8 @@ static etl_status name_columns(struct transform *transform, const struct transfo
         return etl_fail_memory(err);
     if (op >= 0)
         reserved[n_reserved++] = source->children[op]->name;
+    if (transform->makes_operation)
+        reserved[n_reserved++] = OPERATION_COLUMN;
     if (rules->soft_delete)
         reserved[n_reserved++] = ETL_SOFT_DELETE_COLUMN;
     for (size_t i = 0; i < transform->count; i++) {
@@ -218,7 +243,8 @@ out:
 
 static bool changes_nothing(const struct transform *transform)
 {
-    if (transform->soft_delete || (int64_t)transform->count != transform->source.n_children)
+    if (transform->soft_delete || transform->makes_operation ||
+        (int64_t)transform->count != transform->source.n_children)
         return false;
     for (size_t i = 0; i < transform->count; i++) {
         if (transform->columns[i].mask != MASK_NONE)
@@ -241,6 +267,7 @@ static etl_status compile(struct transform *transform, const struct transform_ru
 {
     etl_status status = ETL_OK;
     char **names = NULL, *map = NULL;
+    ETL_TRY(choose_operation(transform, rules, err));
     ETL_TRY(choose_columns(transform, rules, err));
     transform->soft_delete = rules->soft_delete;
     names = calloc(transform->count + 1, sizeof *names);
@@ -340,9 +367,14 @@ etl_status transform_apply(struct transform *transform, struct ArrowArray *batch
                          (long long)transform->source.n_children));
     ETL_TRY(batch_normalise(batch, err));
     etl_view_set(&transform->view, batch);
-    ETL_TRY(array_init(&result, batch->length, 1, count + transform->soft_delete, err));
+    ETL_TRY(array_init(&result, batch->length, 1, transform->result.n_children, err));
     for (size_t i = 0; i < transform->count; i++)
         ETL_TRY(transform_column(transform, i, batch, result.children[i], err));
+    if (transform->makes_operation) {
+        const struct etl_view *column =
+            transform->operation < 0 ? NULL : &transform->view.children[transform->operation];
+        ETL_TRY(operation_make(column, batch->length, result.children[count++], err));
+    }
     if (transform->soft_delete)
         ETL_TRY(array_nulls(transform->result.children[count], batch->length, result.children[count], err));
     etl_array_release(batch);

@@ -27,6 +27,9 @@ struct transform_rules {
     size_t rule_count;
     const char *mask_key; /* for MASK_HASH; a hash without a key is ETL_CONFIG */
     size_t mask_key_len;
+    const char *
+        operation_column; /* source column that becomes the operation column (data/operation.h); NULL = none. The result then always has
+                                     one, also while the source lacks the column */
     bool soft_delete; /* append ETL_SOFT_DELETE_COLUMN */
     bool fold_names;  /* destination folds ASCII case: names that differ only in case collide */
     uint32_t name_max_bytes;
