@@ -3,6 +3,9 @@ core_libcore_la_SOURCES += \
 	core/data/array.h \
 	core/data/batch.c \
 	core/data/batch.h \
+	core/data/cast.c \
+	core/data/cast.h \
+	core/data/fit.c \
 	core/data/fit.h \
 	core/data/mask.c \
 	core/data/mask.h \
