@@ -115,8 +115,10 @@ static etl_status learn_key(struct etl_shredder *shredder, struct field *parent,
                             struct field **ret_field, struct etl_error *err)
 {
     struct field *field = shredder_find(shredder, parent, &key, cursor);
-    if (!field && shredder->name.failed)
+    if (!field && shredder->name.failed) {
+        etl_buffer_reset(&shredder->name);
         return etl_fail_memory(err);
+    }
     if (!field && parent->parent && parent->n_children >= shredder->options.struct_fields_max) {
         *ret_field = NULL;
         return ETL_OK;

@@ -5,6 +5,7 @@
 #include "sdk/src/shredder_internal.h"
 
 #define US_PER_DAY INT64_C(86400000000)
+#define KEY_SHOWN  100 /* bytes of a key in a message */
 
 static size_t path_of(const struct field *field, char *buffer, size_t size)
 {
@@ -43,7 +44,8 @@ static void misfit_new(struct etl_shredder *shredder, const struct field *parent
 {
     char path[200] = "";
     size_t at = parent->parent ? path_of(parent, path, sizeof path) : 0;
-    snprintf(path + at, sizeof path - at, "%s%.*s", at ? "." : "", key.length > 100 ? 100 : (int)key.length, key.data);
+    snprintf(path + at, sizeof path - at, "%s%.*s", at ? "." : "", key.length > KEY_SHOWN ? KEY_SHOWN : (int)key.length,
+             key.data);
     set_misfit(shredder, path, "", 0, "not in the schema");
 }
 
@@ -173,6 +175,18 @@ etl_status etl_shredder_append_cells(struct etl_shredder *shredder, const struct
 static etl_status append_value(struct etl_shredder *shredder, struct field *field, enum etl_json_token token,
                                bool *ret_fits, struct etl_error *err);
 
+/* A key, cut for a message: the reader's text lasts only until the next token. */
+struct key_copy {
+    char data[KEY_SHOWN];
+    size_t length;
+};
+
+static void keep_key(struct key_copy *copy, struct etl_bytes key)
+{
+    copy->length = key.length < KEY_SHOWN ? key.length : KEY_SHOWN;
+    memcpy(copy->data, key.data, copy->length);
+}
+
 /* The members of an object into the children's row `row`; what is missing is left to the end of the struct or row. */
 static etl_status append_members(struct etl_shredder *shredder, struct field *parent, int64_t row, bool *ret_fits,
                                  struct etl_error *err)
@@ -180,6 +194,7 @@ static etl_status append_members(struct etl_shredder *shredder, struct field *pa
     struct etl_json *json = &shredder->json;
     enum etl_json_token token = ETL_JSON_ERROR;
     size_t cursor = 0;
+    struct key_copy unknown;
     etl_status status = ETL_OK;
     while ((token = etl_json_next(json)) == ETL_JSON_KEY) {
         struct etl_bytes key = etl_json_text(json);
@@ -192,14 +207,17 @@ static etl_status append_members(struct etl_shredder *shredder, struct field *pa
                 return ETL_OK;
             continue;
         }
-        if (shredder->name.failed)
+        if (shredder->name.failed) {
+            etl_buffer_reset(&shredder->name);
             return etl_fail_memory(err);
-        misfit_new(shredder, parent, key);
+        }
+        keep_key(&unknown, key);
         token = etl_json_next(json);
         if (token == ETL_JSON_NULL)
             continue;
         if (token == ETL_JSON_ERROR)
             break;
+        misfit_new(shredder, parent, (struct etl_bytes){unknown.data, unknown.length});
         *ret_fits = false;
         return ETL_OK;
     }

@@ -17,7 +17,7 @@ struct etl_shredder {
     size_t n_columns;
     size_t n_fields;        /* in the whole tree */
     struct etl_buffer name; /* scratch of shredder_find */
-    char misfit[512];
+    char misfit[1024];
 };
 
 /* The child of that key; NULL when there is none yet or memory is out. `*cursor` is where it is guessed: records mostly have their keys in
