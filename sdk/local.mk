@@ -26,6 +26,7 @@ etlsdkinclude_HEADERS = \
 	sdk/include/etlhost/sdk/json_writer.h \
 	sdk/include/etlhost/sdk/output_files.h \
 	sdk/include/etlhost/sdk/schema.h \
+	sdk/include/etlhost/sdk/schema_json.h \
 	sdk/include/etlhost/sdk/shredder.h \
 	sdk/include/etlhost/sdk/stream_adapter.h \
 	sdk/include/etlhost/sdk/type.h \

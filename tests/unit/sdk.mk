@@ -8,6 +8,7 @@ UNIT_SDK_TESTS = \
 	tests/unit/test_value_text \
 	tests/unit/test_json_reader \
 	tests/unit/test_json_writer \
+	tests/unit/test_schema_json \
 	tests/unit/test_sdk_config
 check_PROGRAMS += $(UNIT_SDK_TESTS)
 TESTS += $(UNIT_SDK_TESTS)
@@ -26,6 +27,9 @@ tests_unit_test_json_reader_LDADD = $(UNIT_SDK_LDADD)
 tests_unit_test_json_writer_SOURCES = tests/unit/test_json_writer.c
 tests_unit_test_json_writer_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_json_writer_LDADD = $(UNIT_SDK_LDADD) -lm
+tests_unit_test_schema_json_SOURCES = tests/unit/test_schema_json.c
+tests_unit_test_schema_json_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_schema_json_LDADD = $(UNIT_SDK_LDADD)
 tests_unit_test_sdk_config_SOURCES = tests/unit/test_sdk_config.c
 tests_unit_test_sdk_config_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_sdk_config_LDADD = $(UNIT_SDK_LDADD) $(JANSSON_LIBS)

@@ -12,6 +12,7 @@
 #include <etlhost/sdk/json_reader.h>
 #include <etlhost/sdk/json_writer.h>
 #include <etlhost/sdk/schema.h>
+#include <etlhost/sdk/schema_json.h>
 #include <etlhost/sdk/shredder.h>
 #include <etlhost/sdk/stream_adapter.h>
 #include <etlhost/sdk/type.h>
