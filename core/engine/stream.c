@@ -1,6 +1,7 @@
-/* A stream's record in the store (generation, fingerprint, schema, names, slices) is written just before the first commit of a run that
- * changes it, so that a run which commits nothing leaves no trace. When the store says that a load is unfinished, the destination is asked
- * first: it may have swapped the generation in just before the process died. */
+/* A stream's record in the store (generation, fingerprint, schema, names, slices) is written just before the first commit that changes it, so
+ * that a run which commits nothing leaves no trace. Only a new generation is recorded before the destination hears of it, because the
+ * destination refuses an older one from then on. When the store says that a load is unfinished, the destination is asked first: it may have
+ * swapped the generation in just before the process died. */
 #include "core/engine/stream.h"
 
 #include <stdlib.h>
@@ -142,24 +143,36 @@ static etl_status ETL_CALL drop_text(void *arg, const char *text, size_t length)
     return ETL_OK;
 }
 
-/* A store that knows nothing of the stream may have been lost, or the pipeline moved: asks the destination what it holds. */
-static etl_status ask_dest(struct stream *stream, struct generation_facts *facts, struct etl_error *err)
+/* What the destination holds, without touching it. *ret_known is false when it cannot tell. */
+static etl_status look(struct stream *stream, const char *slice, uint64_t generation, struct etl_recovery *ret_recovery,
+                       bool *ret_known, struct etl_error *err)
 {
     struct session *session = stream->session;
-    struct etl_recovery recovery = {.struct_size = sizeof(recovery)};
     struct etl_write_plan plan;
     etl_status status = ETL_OK;
+    *ret_known = false;
     if (!session->dest || !session->dest_ops->dest.explain)
         return ETL_OK;
-    stream_write_plan(stream, "", 0, &plan);
-    plan.generation = INT64_MAX; /* greater than any that it may hold, so that nothing stands in the way of an answer */
+    stream_write_plan(stream, slice, 0, &plan);
+    plan.generation = generation;
     pthread_mutex_lock(&session->dest_lock);
-    status = session->dest_ops->dest.explain(session->dest, &plan, &stream->preview, drop_text, NULL, &recovery, err);
+    status =
+        session->dest_ops->dest.explain(session->dest, &plan, &stream->preview, drop_text, NULL, ret_recovery, err);
     pthread_mutex_unlock(&session->dest_lock);
     if (status == ETL_UNSUPPORTED)
         return ETL_OK;
-    status = session_checked(session->dest_name, "explain", status, err);
-    if (status != ETL_OK || !recovery.generation)
+    *ret_known = status == ETL_OK;
+    return session_checked(session->dest_name, "explain", status, err);
+}
+
+/* A store that knows nothing of the stream may have been lost, or the pipeline moved: asks the destination what it holds. The generation
+ * asked about is greater than any that it may hold, so that nothing stands in the way of an answer. */
+static etl_status ask_dest(struct stream *stream, struct generation_facts *facts, struct etl_error *err)
+{
+    struct etl_recovery recovery = {.struct_size = sizeof(recovery)};
+    bool is_known = false;
+    etl_status status = look(stream, "", INT64_MAX, &recovery, &is_known, err);
+    if (status != ETL_OK || !is_known || !recovery.generation)
         return status;
     facts->is_known = true;
     facts->generation = recovery.generation;
@@ -167,26 +180,31 @@ static etl_status ask_dest(struct stream *stream, struct generation_facts *facts
     return ETL_OK;
 }
 
-/* Whether the unfinished load that the store remembers has been swapped in already. */
+/* Whether the unfinished load that the store remembers has been swapped in already. Outside of a run (no lease) the line is not opened for
+ * that. */
 static etl_status ask_is_final(struct stream *stream, const char *slice, bool *ret_is_final, struct etl_error *err)
 {
     struct session *session = stream->session;
     struct etl_recovery recovery = {.struct_size = sizeof(recovery)};
     struct etl_write_plan plan;
     struct etl_writer *writer = NULL;
+    bool is_known = false;
     etl_status status = ETL_OK;
-    *ret_is_final = false;
     if (!session->dest)
         return ETL_OK;
-    stream_write_plan(stream, slice, 0, &plan);
-    pthread_mutex_lock(&session->dest_lock);
-    status = session->dest_ops->dest.begin(session->dest, &plan, &writer, &recovery, err);
-    pthread_mutex_unlock(&session->dest_lock);
-    if (status != ETL_OK)
-        return session_checked(session->dest_name, "begin", status, err);
-    *ret_is_final = recovery.is_final && recovery.generation == stream->generation;
-    session->dest_ops->dest.end(writer);
-    return ETL_OK;
+    if (!session->has_lease) {
+        status = look(stream, slice, stream->generation, &recovery, &is_known, err);
+    } else {
+        stream_write_plan(stream, slice, 0, &plan);
+        pthread_mutex_lock(&session->dest_lock);
+        status = session->dest_ops->dest.begin(session->dest, &plan, &writer, &recovery, err);
+        pthread_mutex_unlock(&session->dest_lock);
+        status = session_checked(session->dest_name, "begin", status, err);
+        if (status == ETL_OK)
+            session->dest_ops->dest.end(writer);
+    }
+    *ret_is_final = status == ETL_OK && recovery.is_final && recovery.generation == stream->generation;
+    return status;
 }
 
 static etl_status refuse_state(const struct stream *stream, const char *fingerprint, struct etl_error *err)
@@ -348,6 +366,41 @@ out:
     return status;
 }
 
+/* ---- the store's record -------------------------------------------------------------------------------------------- */
+
+static char *slices_json(const struct stream *stream)
+{
+    json_t *json = json_array();
+    char *text = NULL;
+    for (size_t i = 0; i < stream->slice_count && stream->slices[i][0] && !stream->is_replay; i++)
+        json_array_append_new(json, json_string(stream->slices[i]));
+    text = json_dumps(json, JSON_COMPACT);
+    json_decref(json);
+    return text;
+}
+
+static etl_status put_record(struct stream *stream, struct etl_error *err)
+{
+    struct session *session = stream->session;
+    struct state_stream record = {.generation = stream->generation, .is_complete = stream->is_complete};
+    json_t *schema = NULL;
+    etl_status status = ETL_OK;
+    if (stream->agreed.release)
+        ETL_TRY(schema_to_json(&stream->agreed, &schema, err));
+    record.schema = schema ? json_dumps(schema, JSON_COMPACT) : string_copy("");
+    record.fingerprint = string_copy(stream->plan.fingerprint);
+    record.name_map = string_copy(stream->name_map);
+    record.slices = slices_json(stream);
+    if (!record.schema || !record.fingerprint || !record.name_map || !record.slices)
+        ETL_TRY(etl_fail_memory(err));
+    ETL_TRY(state_stream_put(session->input->store, &session->lease, stream->plan.catalog->name, &record, err));
+    stream->is_dirty = false;
+out:
+    json_decref(schema);
+    state_stream_fini(&record);
+    return status;
+}
+
 /* ---- preparation --------------------------------------------------------------------------------------------------- */
 
 /* The schema that later batches are compared with: of the same generation, or what a strict contract holds on to. */
@@ -451,6 +504,8 @@ etl_status stream_prepare(struct stream *stream, struct etl_error *err)
         ETL_TRY(etl_fail_memory(err));
     ETL_TRY(choose_target_keys(stream, err));
     ETL_TRY(stream->is_replay ? prepare_replay(stream, &record, err) : prepare_load(stream, &record, found, err));
+    if (stream->is_building && stream->is_dirty && stream->session->has_lease)
+        ETL_TRY(put_record(stream, err));
 out:
     state_stream_fini(&record);
     return status;
@@ -518,41 +573,6 @@ unsigned stream_agreed_version(struct stream *stream)
     version = stream->agreed_version;
     pthread_mutex_unlock(&stream->lock);
     return version;
-}
-
-/* ---- the store's record -------------------------------------------------------------------------------------------- */
-
-static char *slices_json(const struct stream *stream)
-{
-    json_t *json = json_array();
-    char *text = NULL;
-    for (size_t i = 0; i < stream->slice_count && stream->slices[i][0] && !stream->is_replay; i++)
-        json_array_append_new(json, json_string(stream->slices[i]));
-    text = json_dumps(json, JSON_COMPACT);
-    json_decref(json);
-    return text;
-}
-
-static etl_status put_record(struct stream *stream, struct etl_error *err)
-{
-    struct session *session = stream->session;
-    struct state_stream record = {.generation = stream->generation, .is_complete = stream->is_complete};
-    json_t *schema = NULL;
-    etl_status status = ETL_OK;
-    if (stream->agreed.release)
-        ETL_TRY(schema_to_json(&stream->agreed, &schema, err));
-    record.schema = schema ? json_dumps(schema, JSON_COMPACT) : string_copy("");
-    record.fingerprint = string_copy(stream->plan.fingerprint);
-    record.name_map = string_copy(stream->name_map);
-    record.slices = slices_json(stream);
-    if (!record.schema || !record.fingerprint || !record.name_map || !record.slices)
-        ETL_TRY(etl_fail_memory(err));
-    ETL_TRY(state_stream_put(session->input->store, &session->lease, stream->plan.catalog->name, &record, err));
-    stream->is_dirty = false;
-out:
-    json_decref(schema);
-    state_stream_fini(&record);
-    return status;
 }
 
 etl_status stream_save(struct stream *stream, struct etl_error *err)

@@ -140,8 +140,6 @@ static etl_status dest_begin(struct etl_dest *dest, const struct etl_write_plan 
     writer->generation = plan->generation;
     writer->mode = plan->mode;
     take_generation(world, plan->generation);
-    if (writer->line->generation != plan->generation)
-        world->durable[writer->line_index] = -1;
     fill_recovery(world, writer->line, plan->generation, writer->state, recovery);
     pthread_mutex_unlock(&world->lock);
     *ret_writer = writer;
@@ -279,6 +277,8 @@ static void apply(struct etl_writer *writer, const struct etl_commit *commit)
     int64_t position = world_position(commit->state, commit->state_len);
     check_order(writer, commit);
     apply_rows(writer, is_staged ? &world->staged : &world->live);
+    if (line->generation != writer->generation)
+        world->durable[writer->line_index] = -1;
     line->seq = commit->seq;
     line->generation = writer->generation;
     line->state_len = commit->state_len < STATE_MAX ? (size_t)commit->state_len : 0;

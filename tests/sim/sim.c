@@ -219,6 +219,8 @@ static bool run_seed(uint64_t seed, bool verbose, const char *root)
         for (uint64_t life = 0; life < 1 + world_random(seed, 5, round) % 3 && !world->failure[0]; life++)
             run_once(harness);
         if (world_random(seed, 6, round) % 12 == 0) {
+            if (verbose)
+                printf("#   the store is lost\n");
             remove_store(harness);
             harness->has_lost_store = true;
         }
