@@ -18,6 +18,10 @@
 #include "core/plugin/plugin.h"
 #endif
 
+#if defined(NEXT_MINOR) && ETL_ABI_MINOR < 1
+#error "the header of the next minor version was not found"
+#endif
+
 #if ETL_ABI_MINOR >= 1
 #define SET_NEXT(pointer, value) ((pointer)->next = (value))
 #define NEXT(pointer)            ((pointer)->next)

@@ -48,9 +48,9 @@ tests/abi/reference_v1.0.so:
 tests/abi/reference_today.so:
 	$(AM_V_CC)$(ABI_REFERENCE_BUILD) -I$(srcdir)/sdk/include
 tests/abi/reference_next.so:
-	$(AM_V_CC)$(ABI_REFERENCE_BUILD) -Itests/abi/next -I$(srcdir)/sdk/include
+	$(AM_V_CC)$(ABI_REFERENCE_BUILD) -DNEXT_MINOR -Itests/abi/next -I$(srcdir)/sdk/include
 tests/abi/reference_requires_next.so:
-	$(AM_V_CC)$(ABI_REFERENCE_BUILD) -DREQUIRES_NEXT -Itests/abi/next -I$(srcdir)/sdk/include
+	$(AM_V_CC)$(ABI_REFERENCE_BUILD) -DNEXT_MINOR -DREQUIRES_NEXT -Itests/abi/next -I$(srcdir)/sdk/include
 
 check_PROGRAMS += tests/abi/harness_frozen tests/abi/harness_today tests/abi/harness_next
 tests_abi_harness_frozen_SOURCES = tests/abi/harness.c
@@ -60,7 +60,7 @@ tests_abi_harness_today_SOURCES = tests/abi/harness.c
 tests_abi_harness_today_CPPFLAGS = $(AM_CPPFLAGS) -DUSE_CORE_LOADER
 tests_abi_harness_today_LDADD = core/libcore.la
 tests_abi_harness_next_SOURCES = tests/abi/harness.c
-tests_abi_harness_next_CPPFLAGS = -Itests/abi/next -I$(srcdir)/sdk/include -D_GNU_SOURCE
+tests_abi_harness_next_CPPFLAGS = -DNEXT_MINOR -Itests/abi/next -I$(srcdir)/sdk/include -D_GNU_SOURCE
 tests_abi_harness_next_LDADD = -ldl
 tests/abi/harness_next-harness.$(OBJEXT): tests/abi/next/etlhost/abi.h
 

@@ -3,6 +3,10 @@
  * host's struct has it. */
 #include <etlhost/abi.h>
 
+#if defined(NEXT_MINOR) && ETL_ABI_MINOR < 1
+#error "the header of the next minor version was not found"
+#endif
+
 #if ETL_ABI_MINOR >= 1
 #define HOST_NEXT(pointer)         (ETL_HAS(pointer, next) ? (pointer)->next : 0)
 #define SET_NEXT(pointer, value)   ((void)(ETL_HAS(pointer, next) ? ((pointer)->next = (value)) : 0))
