@@ -24,7 +24,7 @@ struct report {
     int64_t started_at_us, ended_at_us;
     const char *status; /* static: ok partial failed fenced stopped */
     int exit_code;
-    char *error; /* of the run as a whole, "" = none */
+    char *error;                   /* of the run as a whole, "" = none */
     struct stream_report *streams; /* fixed once streams run */
     size_t stream_count;
     pthread_mutex_t lock;

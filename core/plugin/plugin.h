@@ -42,7 +42,8 @@ etl_status plugin_find(const char *argument, const char *plugin_dir, char **ret_
  * owned by the registry and lives until plugin_shutdown. Refused with ETL_CONFIG: what is not a regular file; a file that belongs to
  * neither root nor the current user or that group or others may write to; a file in a directory that everybody may write to and that
  * is not sticky. */
-etl_status plugin_load(const char *path, const struct etl_host *host, struct plugin **ret_plugin, struct etl_error *err);
+etl_status plugin_load(const char *path, const struct etl_host *host, struct plugin **ret_plugin,
+                       struct etl_error *err);
 
 /* The checks alone, on a descriptor that is already in memory (also used on built-ins in tests). `path` is kept, not copied, in the
  * connectors; plugin.path stays NULL. */

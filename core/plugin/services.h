@@ -10,14 +10,15 @@
 typedef etl_status (*services_reject)(void *arg, const struct etl_rejected *rejected, struct etl_error *err);
 
 struct services {
-    struct etl_host host; /* what the plugin sees; host.ctx is this struct */
-    const char *name;     /* for log lines: "source csv"; borrowed */
+    struct etl_host host;  /* what the plugin sees; host.ctx is this struct */
+    const char *name;      /* for log lines: "source csv"; borrowed */
     atomic_int *cancelled; /* borrowed; NULL = never */
     services_reject reject;
     void *reject_arg;
 };
 
 /* Fills `services`; it must not move afterwards. reject NULL = "etl.reject/1" is not offered. */
-void services_init(struct services *services, const char *name, atomic_int *cancelled, services_reject reject, void *reject_arg);
+void services_init(struct services *services, const char *name, atomic_int *cancelled, services_reject reject,
+                   void *reject_arg);
 
 #endif
