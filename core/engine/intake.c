@@ -16,7 +16,7 @@
 
 static etl_status violation(const struct reader *reader, const char *what, struct etl_error *err)
 {
-    return etl_fail(err, ETL_INTERNAL, "%s: protocol violation: %s", reader->slice->session->source_name, what);
+    return etl_fail(err, ETL_INTERNAL, "%s: protocol violation: %s", reader->slice->engine->source_name, what);
 }
 
 static void add(atomic_ullong *counter, uint64_t value)
@@ -96,7 +96,7 @@ etl_status intake_schema(struct reader *reader, struct ArrowSchema *schema, stru
     etl_schema_move(schema, &reader->source_schema);
     status = etl_schema_validate(&reader->source_schema, err);
     if (status != ETL_OK)
-        return etl_prefix(err, ETL_INTERNAL, "%s: protocol violation: SCHEMA: ", reader->slice->session->source_name);
+        return etl_prefix(err, ETL_INTERNAL, "%s: protocol violation: SCHEMA: ", reader->slice->engine->source_name);
     ETL_TRY(etl_view_init(&reader->source_view, &reader->source_schema, err));
     ETL_TRY(stream_transform(reader->slice->stream, &reader->source_schema, &reader->transform, err));
     ETL_TRY(agree(reader, err));
@@ -193,7 +193,7 @@ static etl_status check_batch(const struct reader *reader, struct ArrowArray *ba
     if (status == ETL_OK || status == ETL_NOMEM)
         return status;
     return etl_prefix(err, status == ETL_DATA ? ETL_DATA : ETL_INTERNAL,
-                      "%s: protocol violation: BATCH: ", reader->slice->session->source_name);
+                      "%s: protocol violation: BATCH: ", reader->slice->engine->source_name);
 }
 
 static etl_status drop_deletes(struct reader *reader, struct ArrowArray *batch, uint64_t flags, struct etl_error *err)
@@ -219,7 +219,7 @@ static etl_status push_batch(struct reader *reader, struct ArrowArray *batch, ui
     etl_view_set(&reader->out_view, batch);
     status = batch_count_ops(&reader->out_view, flags, counts, err);
     if (status != ETL_OK)
-        return etl_prefix(err, status, "%s: ", reader->slice->session->source_name);
+        return etl_prefix(err, status, "%s: ", reader->slice->engine->source_name);
     if (counts[ETL_OP_DELETE] && plan->delete_mode == ETL_DELETE_IGNORE) {
         status = drop_deletes(reader, batch, flags, err);
         counts[ETL_OP_DELETE] = 0;

@@ -19,7 +19,7 @@
 
 static etl_status violation(const struct reader *reader, const char *what, struct etl_error *err)
 {
-    return etl_fail(err, ETL_INTERNAL, "%s: protocol violation: %s", reader->slice->session->source_name, what);
+    return etl_fail(err, ETL_INTERNAL, "%s: protocol violation: %s", reader->slice->engine->source_name, what);
 }
 
 /* ---- rejected records ---------------------------------------------------------------------------------------------- */
@@ -51,23 +51,23 @@ etl_status reader_reject(struct reader *reader, const struct etl_rejected *rejec
 
 static void enlist(struct reader *reader)
 {
-    struct session *session = reader->slice->session;
-    pthread_mutex_lock(&session->lock);
-    reader->next = session->readers;
-    session->readers = reader;
-    pthread_mutex_unlock(&session->lock);
+    struct engine *engine = reader->slice->engine;
+    pthread_mutex_lock(&engine->lock);
+    reader->next = engine->readers;
+    engine->readers = reader;
+    pthread_mutex_unlock(&engine->lock);
 }
 
 static void delist(struct reader *reader)
 {
-    struct session *session = reader->slice->session;
-    pthread_mutex_lock(&session->lock);
-    for (struct reader **link = &session->readers; *link; link = &(*link)->next)
+    struct engine *engine = reader->slice->engine;
+    pthread_mutex_lock(&engine->lock);
+    for (struct reader **link = &engine->readers; *link; link = &(*link)->next)
         if (*link == reader) {
             *link = reader->next;
             break;
         }
-    pthread_mutex_unlock(&session->lock);
+    pthread_mutex_unlock(&engine->lock);
 }
 
 /* ---- open ---------------------------------------------------------------------------------------------------------- */
@@ -81,7 +81,7 @@ static void fill_request(const struct slice *slice, struct etl_read_request *req
 {
     const struct stream *stream = slice->stream;
     const struct plan *plan = &stream->plan;
-    const struct pipeline *pipeline = slice->session->pipeline;
+    const struct pipeline *pipeline = slice->engine->pipeline;
     bool is_first = !slice->state;
     *request = (struct etl_read_request){
         .struct_size = sizeof(*request),
@@ -106,16 +106,16 @@ static void fill_request(const struct slice *slice, struct etl_read_request *req
 
 static etl_status open_reader(struct reader *reader, struct etl_error *err)
 {
-    struct session *session = reader->slice->session;
+    struct engine *engine = reader->slice->engine;
     struct etl_read_request request;
     etl_status status = ETL_FAILPOINT("src.open", err);
     if (status != ETL_OK)
         return status;
     fill_request(reader->slice, &request);
-    pthread_mutex_lock(&session->source_lock);
-    status = session->source_ops->source.read_open(session->source, &request, &reader->handle, err);
-    pthread_mutex_unlock(&session->source_lock);
-    return session_checked(session->source_name, "read_open", status, err);
+    pthread_mutex_lock(&engine->source_lock);
+    status = engine->source_ops->source.read_open(engine->source, &request, &reader->handle, err);
+    pthread_mutex_unlock(&engine->source_lock);
+    return engine_checked(engine->source_name, "read_open", status, err);
 }
 
 /* ---- messages ------------------------------------------------------------------------------------------------------ */
@@ -203,7 +203,7 @@ static etl_status check_message(struct reader *reader, struct etl_message *messa
     etl_array_release(&message->batch);
     if (status != ETL_OK)
         return etl_prefix(err, ETL_INTERNAL, "%s: protocol violation: read_next failed and left a live message: ",
-                          reader->slice->session->source_name);
+                          reader->slice->engine->source_name);
     return violation(reader, "a message holds a schema or a batch that does not belong to its kind", err);
 }
 
@@ -231,7 +231,7 @@ static etl_status take_message(struct reader *reader, struct etl_message *messag
 static bool acknowledge(struct reader *reader, bool wait)
 {
     struct slice *slice = reader->slice;
-    const struct session *session = slice->session;
+    const struct engine *engine = slice->engine;
     struct log_context context = slice_log_context(slice);
     struct etl_error err;
     size_t length = 0;
@@ -242,9 +242,9 @@ static bool acknowledge(struct reader *reader, bool wait)
         return is_done;
     etl_error_init(&err);
     status = ETL_FAILPOINT("ack.before", &err);
-    if (status == ETL_OK && session->source_ops->source.committed)
-        status = session_checked(session->source_name, "committed",
-                                 session->source_ops->source.committed(reader->handle, state, length, &err), &err);
+    if (status == ETL_OK && engine->source_ops->source.committed)
+        status = engine_checked(engine->source_name, "committed",
+                                engine->source_ops->source.committed(reader->handle, state, length, &err), &err);
     if (status == ETL_OK)
         status = ETL_FAILPOINT("ack.after", &err);
     if (status != ETL_OK)
@@ -257,27 +257,27 @@ static bool acknowledge(struct reader *reader, bool wait)
 static etl_status read_message(struct reader *reader, struct etl_message *message, struct etl_error *err)
 {
     struct slice *slice = reader->slice;
-    struct session *session = slice->session;
+    struct engine *engine = slice->engine;
     struct retry retry = {0};
     int64_t wait_us = 0;
     for (;;) {
         etl_status status = ETL_OK;
         *message = (struct etl_message){.struct_size = sizeof(*message)};
         etl_error_init(err);
-        status = session->source_ops->source.read_next(reader->handle, message, err);
-        status = check_message(reader, message, session_checked(session->source_name, "read_next", status, err), err);
-        if (!retry_after(&retry, &session->retry, status, err->retry_after_ms, session_random(session), &wait_us))
+        status = engine->source_ops->source.read_next(reader->handle, message, err);
+        status = check_message(reader, message, engine_checked(engine->source_name, "read_next", status, err), err);
+        if (!retry_after(&retry, &engine->retry, status, err->retry_after_ms, engine_random(engine), &wait_us))
             return status;
         atomic_fetch_add_explicit(&slice->stream->report->retries, 1, memory_order_relaxed);
-        if (!session_wait(session, wait_us) || queue_is_cancelled(slice->queue))
+        if (!engine_wait(engine, wait_us) || queue_is_cancelled(slice->queue))
             return status;
     }
 }
 
 static bool may_stop(const struct reader *reader)
 {
-    return session_is_stopping(reader->slice->session) &&
-           (!reader->is_uncovered || atomic_load(&reader->slice->session->is_fenced));
+    return engine_is_stopping(reader->slice->engine) &&
+           (!reader->is_uncovered || atomic_load(&reader->slice->engine->is_fenced));
 }
 
 static etl_status read_all(struct reader *reader, struct etl_error *err)
@@ -294,7 +294,7 @@ static etl_status read_all(struct reader *reader, struct etl_error *err)
         if (status == ETL_OK)
             status = take_message(reader, &message, err);
     }
-    if (status != ETL_OK && session_is_stopping(reader->slice->session) &&
+    if (status != ETL_OK && engine_is_stopping(reader->slice->engine) &&
         (status == ETL_CANCELLED || status_is_retryable(status))) {
         reader->slice->is_stopped = true;
         status = ETL_OK;
@@ -316,7 +316,7 @@ void *reader_main(void *arg)
     if (reader->handle) {
         while (!acknowledge(reader, true))
             continue;
-        slice->session->source_ops->source.read_close(reader->handle);
+        slice->engine->source_ops->source.read_close(reader->handle);
     }
     delist(reader);
     intake_fini(reader);

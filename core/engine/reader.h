@@ -9,7 +9,7 @@
 struct reader {
     struct slice *slice;
     struct etl_reader *handle;
-    struct reader *next; /* in the session's list */
+    struct reader *next; /* in the engine's list */
 
     struct ArrowSchema source_schema;
     struct etl_view source_view; /* of source_schema */

@@ -17,7 +17,7 @@
 #include "core/engine/scheduler.h"
 
 struct run {
-    struct session session;
+    struct engine engine;
     struct report *report;
     struct catalog catalog;
     size_t *selected, selected_count;
@@ -43,7 +43,7 @@ static etl_status report_streams(struct run *run, struct etl_error *err)
 
 static bool same_target(const struct run *run, const char *a, const char *b)
 {
-    bool folds = run->session.dest_ops && (run->session.dest_ops->caps & ETL_CAP_FOLDS_NAMES);
+    bool folds = run->engine.dest_ops && (run->engine.dest_ops->caps & ETL_CAP_FOLDS_NAMES);
     return folds ? !strcasecmp(a, b) : !strcmp(a, b);
 }
 
@@ -71,7 +71,7 @@ static etl_status make_streams(struct run *run, bool is_replay, struct etl_error
         struct etl_error stream_err;
         etl_status status = ETL_OK;
         etl_error_init(&stream_err);
-        status = stream_init(stream, &run->session, &run->catalog.streams[run->selected[i]], &run->report->streams[i],
+        status = stream_init(stream, &run->engine, &run->catalog.streams[run->selected[i]], &run->report->streams[i],
                              &stream_err);
         run->stream_count++;
         if (status == ETL_OK && is_replay)
@@ -115,12 +115,12 @@ static void judge(struct run *run)
         failed += run->streams[i].status != ETL_OK;
         stopped += run->streams[i].status == ETL_OK && run->streams[i].is_stopped;
     }
-    if (atomic_load(&run->session.is_fenced)) {
+    if (atomic_load(&run->engine.is_fenced)) {
         report->status = "fenced";
         report->exit_code = EXIT_CODE_FENCED;
     } else if (stopped) {
         report->status = "stopped";
-        report->exit_code = stop_code(run->session.input);
+        report->exit_code = stop_code(run->engine.input);
     } else if (failed) {
         report->exit_code = failed_code(run, failed);
         report->status = report->exit_code == EXIT_CODE_PARTIAL ? "partial" : "failed";
@@ -144,29 +144,29 @@ static void judge_failure(struct run *run, etl_status status, const struct etl_e
 
 static etl_status begin_run(struct run *run, bool *ret_busy, struct etl_error *err)
 {
-    struct session *session = &run->session;
+    struct engine *engine = &run->engine;
     etl_status status = ETL_OK;
-    if (!session->is_dry) {
-        status = session_take_lease(session, err);
+    if (!engine->is_dry) {
+        status = engine_take_lease(engine, err);
         *ret_busy = status == ETL_CONFLICT;
         if (status == ETL_OK)
-            status = state_run_begin(session->input->store, &session->lease, run->report->run_id,
+            status = state_run_begin(engine->input->store, &engine->lease, run->report->run_id,
                                      run->report->started_at_us, err);
     }
-    return status == ETL_OK ? session_start_keeper(session, err) : status;
+    return status == ETL_OK ? engine_start_keeper(engine, err) : status;
 }
 
 static etl_status end_run(struct run *run, struct etl_error *err)
 {
-    struct session *session = &run->session;
+    struct engine *engine = &run->engine;
     union {
         const char *in;
         char *out;
     } status_text = {.in = run->report->status};
     char empty[] = "";
     struct state_run record = {.id = run->report->run_id,
-                               .pipeline = session->pipeline->id,
-                               .epoch = session->lease.epoch,
+                               .pipeline = engine->pipeline->id,
+                               .epoch = engine->lease.epoch,
                                .started_at_us = run->report->started_at_us,
                                .ended_at_us = run->report->ended_at_us,
                                .status = status_text.out,
@@ -174,34 +174,47 @@ static etl_status end_run(struct run *run, struct etl_error *err)
                                .error = run->report->error ? run->report->error : empty};
     json_t *json = NULL;
     etl_status status = ETL_OK;
-    if (!session->has_lease)
+    if (!engine->has_lease)
         return ETL_OK;
     ETL_TRY(ETL_FAILPOINT("run.end", err));
     json = report_json(run->report);
     record.report = json ? json_dumps(json, JSON_COMPACT) : NULL;
-    status = record.report ? state_run_end(session->input->store, &record, err) : etl_fail_memory(err);
+    status = record.report ? state_run_end(engine->input->store, &record, err) : etl_fail_memory(err);
 out:
     free(record.report);
     json_decref(json);
     return status;
 }
 
-static etl_status discover(struct run *run, struct etl_error *err)
+/* A replay is of what there is. */
+static etl_status select_all(struct run *run, struct etl_error *err)
 {
-    struct session *session = &run->session;
+    run->selected = calloc(run->catalog.count + 1, sizeof(*run->selected));
+    if (!run->selected)
+        return etl_fail_memory(err);
+    for (size_t i = 0; i < run->catalog.count; i++)
+        run->selected[run->selected_count++] = i;
+    return ETL_OK;
+}
+
+static etl_status discover(struct run *run, bool is_replay, struct etl_error *err)
+{
+    struct engine *engine = &run->engine;
     etl_status status = ETL_OK;
     struct retry retry = {0};
     int64_t wait_us = 0;
     do {
         etl_error_init(err);
-        pthread_mutex_lock(&session->source_lock);
-        status = catalog_discover(session->source_ops, session->source, &run->catalog, err);
-        pthread_mutex_unlock(&session->source_lock);
-    } while (retry_after(&retry, &session->retry, status, err->retry_after_ms, session_random(session), &wait_us) &&
-             session_wait(session, wait_us));
+        pthread_mutex_lock(&engine->source_lock);
+        status = catalog_discover(engine->source_ops, engine->source, &run->catalog, err);
+        pthread_mutex_unlock(&engine->source_lock);
+    } while (retry_after(&retry, &engine->retry, status, err->retry_after_ms, engine_random(engine), &wait_us) &&
+             engine_wait(engine, wait_us));
     if (status != ETL_OK)
         return status;
-    return catalog_select(&run->catalog, session->pipeline, &run->selected, &run->selected_count, err);
+    if (is_replay)
+        return select_all(run, err);
+    return catalog_select(&run->catalog, engine->pipeline, &run->selected, &run->selected_count, err);
 }
 
 static void run_fini(struct run *run)
@@ -217,10 +230,10 @@ static etl_status run_streams(struct run *run, bool is_replay, bool *ret_busy, s
 {
     etl_status status = ETL_OK;
     ETL_TRY(begin_run(run, ret_busy, err));
-    ETL_TRY(discover(run, err));
+    ETL_TRY(discover(run, is_replay, err));
     ETL_TRY(report_streams(run, err));
     ETL_TRY(make_streams(run, is_replay, err));
-    ETL_TRY(scheduler_run(&run->session, run->streams, run->stream_count, &run->first_error, err));
+    ETL_TRY(scheduler_run(&run->engine, run->streams, run->stream_count, &run->first_error, err));
     judge(run);
     *err = run->first_error;
 out:
@@ -236,7 +249,7 @@ int replay_execute(const struct run_input *input, struct etl_source *replay, str
     etl_status status = ETL_OK;
     etl_error_init(&run.first_error);
     etl_error_init(&end_err);
-    status = session_open(&run.session, input, replay, report, !input->pipeline->dry_run, err);
+    status = engine_open(&run.engine, input, replay, report, !input->pipeline->dry_run, err);
     if (status != ETL_OK) {
         judge_failure(&run, status, err);
         report->ended_at_us = clock_now_us();
@@ -253,7 +266,7 @@ int replay_execute(const struct run_input *input, struct etl_source *replay, str
         *err = end_err;
         judge_failure(&run, status, err);
     }
-    session_close(&run.session);
+    engine_close(&run.engine);
     run_fini(&run);
     return report->exit_code;
 }

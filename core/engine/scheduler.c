@@ -11,7 +11,7 @@
 enum phase { PHASE_NEW, PHASE_PREPARING, PHASE_READY, PHASE_ENDED };
 
 struct scheduler {
-    struct session *session;
+    struct engine *engine;
     struct stream *streams;
     size_t count;
     pthread_mutex_t lock;
@@ -22,11 +22,11 @@ struct scheduler {
 
 void scheduler_note_failure(struct stream *stream, etl_status status, const struct etl_error *err)
 {
-    struct session *session = stream->session;
+    struct engine *engine = stream->engine;
     struct log_context context = {
-        .pipeline = session->pipeline->id, .run_id = session->report->run_id, .stream = stream->report->stream};
+        .pipeline = engine->pipeline->id, .run_id = engine->report->run_id, .stream = stream->report->stream};
     char *text = log_scrub(err->message);
-    report_set_text(session->report, &stream->report->error, text ? text : err->message);
+    report_set_text(engine->report, &stream->report->error, text ? text : err->message);
     free(text);
     log_write(ETL_LOG_ERROR, &context, "%s", err->message);
     atomic_store(&stream->report->status, STREAM_FAILED);
@@ -82,17 +82,17 @@ static bool next_work(struct scheduler *scheduler, struct stream **ret_stream, c
 
 static etl_status prepare_with_retries(struct stream *stream, struct etl_error *err)
 {
-    struct session *session = stream->session;
+    struct engine *engine = stream->engine;
     struct retry retry = {0};
     int64_t wait_us = 0;
     etl_status status = ETL_OK;
     for (;;) {
         etl_error_init(err);
         status = stream_prepare(stream, err);
-        if (!retry_after(&retry, &session->retry, status, err->retry_after_ms, session_random(session), &wait_us))
+        if (!retry_after(&retry, &engine->retry, status, err->retry_after_ms, engine_random(engine), &wait_us))
             return status;
         atomic_fetch_add_explicit(&stream->report->retries, 1, memory_order_relaxed);
-        if (!session_wait(session, wait_us))
+        if (!engine_wait(engine, wait_us))
             return status;
     }
 }
@@ -101,14 +101,14 @@ static void prepare(struct scheduler *scheduler, struct stream *stream)
 {
     struct etl_error err;
     etl_status status = ETL_OK;
-    bool is_stopped = session_is_stopping(scheduler->session);
+    bool is_stopped = engine_is_stopping(scheduler->engine);
     etl_error_init(&err);
     if (!is_stopped) {
         atomic_store(&stream->report->status, STREAM_RUNNING);
         status = prepare_with_retries(stream, &err);
     }
     if (status == ETL_CONFLICT)
-        session_fence(scheduler->session);
+        engine_fence(scheduler->engine);
     if (status != ETL_OK)
         note_failure(scheduler, stream, status, &err);
     pthread_mutex_lock(&scheduler->lock);
@@ -123,7 +123,7 @@ static void prepare(struct scheduler *scheduler, struct stream *stream)
 static void run_slice(struct scheduler *scheduler, struct stream *stream, char *slice)
 {
     struct etl_error err;
-    bool is_stopped = session_is_stopping(scheduler->session);
+    bool is_stopped = engine_is_stopping(scheduler->engine);
     etl_status status = ETL_OK;
     etl_error_init(&err);
     if (!is_stopped)
@@ -156,11 +156,11 @@ static void *worker_main(void *arg)
     }
 }
 
-etl_status scheduler_run(struct session *session, struct stream *streams, size_t count, struct etl_error *first_error,
+etl_status scheduler_run(struct engine *engine, struct stream *streams, size_t count, struct etl_error *first_error,
                          struct etl_error *err)
 {
-    struct scheduler scheduler = {.session = session, .streams = streams, .count = count, .first_error = first_error};
-    size_t wanted = session->parallel > 1 ? (size_t)session->parallel - 1 : 0, started = 0;
+    struct scheduler scheduler = {.engine = engine, .streams = streams, .count = count, .first_error = first_error};
+    size_t wanted = engine->parallel > 1 ? (size_t)engine->parallel - 1 : 0, started = 0;
     pthread_t *threads = NULL;
     for (size_t i = 0; i < count; i++)
         streams[i].phase = streams[i].status == ETL_OK ? PHASE_NEW : PHASE_ENDED;

@@ -1,4 +1,4 @@
-/* Runs the slices of all streams, as many at once as the session allows. */
+/* Runs the slices of all streams, as many at once as the engine allows. */
 #ifndef CORE_ENGINE_SCHEDULER_H
 #define CORE_ENGINE_SCHEDULER_H
 
@@ -6,7 +6,7 @@
 
 /* Streams whose `status` is a failure already are passed over. Returns when all have ended; each holds its status then, its report the
  * error. `first_error` gets the error of the first stream that failed. */
-etl_status scheduler_run(struct session *session, struct stream *streams, size_t count, struct etl_error *first_error,
+etl_status scheduler_run(struct engine *engine, struct stream *streams, size_t count, struct etl_error *first_error,
                          struct etl_error *err);
 
 /* Notes a failure: log, report, and the stream's status unless it has one. */

@@ -16,8 +16,8 @@
 
 struct log_context slice_log_context(const struct slice *slice)
 {
-    struct log_context context = {.pipeline = slice->session->pipeline->id,
-                                  .run_id = slice->session->report->run_id,
+    struct log_context context = {.pipeline = slice->engine->pipeline->id,
+                                  .run_id = slice->engine->report->run_id,
                                   .stream = slice->stream->plan.catalog->name};
     return context;
 }
@@ -35,19 +35,19 @@ static char *borrow(const char *text)
 void slice_checkpoint(const struct slice *slice, uint64_t seq, const char *state, size_t state_len, const char *cursor,
                       struct state_checkpoint *ret_checkpoint)
 {
-    const struct session *session = slice->session;
+    const struct engine *engine = slice->engine;
     *ret_checkpoint = (struct state_checkpoint){
-        .pipeline = session->pipeline->id,
+        .pipeline = engine->pipeline->id,
         .stream = slice->stream->plan.catalog->name,
         .slice = slice->name,
         .seq = seq,
-        .epoch = session->lease.epoch,
+        .epoch = engine->lease.epoch,
         .generation = slice->stream->generation,
-        .run_id = session->report->run_id,
+        .run_id = engine->report->run_id,
         .state = borrow(state),
         .state_len = state_len,
-        .connector = borrow(session->source_ops->id),
-        .state_version = session->source_ops->state_version,
+        .connector = borrow(engine->source_ops->id),
+        .state_version = engine->source_ops->state_version,
         .cursor = borrow(cursor),
         .committed_at_us = clock_now_us(),
     };
@@ -89,7 +89,7 @@ etl_status slice_commit_done(struct slice *slice, const char *state, size_t leng
         return status;
     slice->has_committed = true;
     if (state != slice->state)
-        status = set_state(slice, state, length, slice->session->source_ops->state_version, err);
+        status = set_state(slice, state, length, slice->engine->source_ops->state_version, err);
     pthread_mutex_lock(&slice->lock);
     free(slice->acked);
     slice->acked = copy;
@@ -126,7 +126,7 @@ static void writer_is_done(struct slice *slice)
 static etl_status diverged(const struct slice *slice, enum recovery_action action, uint64_t store_seq,
                            uint64_t dest_seq, struct etl_error *err)
 {
-    const char *dest = slice->session->dest_name,
+    const char *dest = slice->engine->dest_name,
                *advice = "load it anew with --full-refresh, or \"etlhost state reset\"";
     if (action == RECOVERY_MISSING)
         return etl_fail(
@@ -172,7 +172,7 @@ static etl_status adopt(struct slice *slice, const struct etl_recovery *recovery
     struct log_context context = slice_log_context(slice);
     uint64_t newest = slice->seq;
     etl_status status =
-        set_state(slice, recovery->state, recovery->state_len, slice->session->source_ops->state_version, err);
+        set_state(slice, recovery->state, recovery->state_len, slice->engine->source_ops->state_version, err);
     if (status != ETL_OK)
         return status;
     log_write(ETL_LOG_INFO, &context,
@@ -184,7 +184,7 @@ static etl_status adopt(struct slice *slice, const struct etl_recovery *recovery
     slice_checkpoint(slice, recovery->seq, slice->state, slice->state_len, "", &checkpoint);
     status = stream_save(slice->stream, err);
     if (status == ETL_OK)
-        status = state_checkpoint_save(slice->session->input->store, &slice->session->lease, &checkpoint, err);
+        status = state_checkpoint_save(slice->engine->input->store, &slice->engine->lease, &checkpoint, err);
     return status;
 }
 
@@ -223,32 +223,32 @@ static etl_status apply_recovery(struct slice *slice, const struct state_checkpo
 
 static etl_status check_recovery(const struct slice *slice, const struct etl_recovery *recovery, struct etl_error *err)
 {
-    const struct session *session = slice->session;
+    const struct engine *engine = slice->engine;
     const struct stream *stream = slice->stream;
     enum delivery minimum = DELIVERY_AT_LEAST_ONCE, given = DELIVERY_AT_LEAST_ONCE;
     if (recovery->guarantee > ETL_GUARANTEE_ATOMIC || (recovery->found && recovery->state_len && !recovery->state) ||
         recovery->state_len > ETL_STATE_MAX_BYTES)
         return etl_fail(err, ETL_INTERNAL, "%s: protocol violation: begin filled the recovery with nonsense",
-                        session->dest_name);
+                        engine->dest_name);
     given = commit_delivery(recovery->guarantee, stream->plan.mode, stream->plan.keys[0] != NULL);
-    pthread_mutex_lock(&session->report->lock);
+    pthread_mutex_lock(&engine->report->lock);
     stream->report->delivery = commit_delivery_name(given);
-    pthread_mutex_unlock(&session->report->lock);
-    if (session->pipeline->delivery && commit_delivery_parse(session->pipeline->delivery, &minimum) && given < minimum)
+    pthread_mutex_unlock(&engine->report->lock);
+    if (engine->pipeline->delivery && commit_delivery_parse(engine->pipeline->delivery, &minimum) && given < minimum)
         return etl_fail(err, ETL_CONFIG, "delivery %s was asked for, but %s gives %s with its present settings",
-                        session->pipeline->delivery, session->dest_name, commit_delivery_name(given));
+                        engine->pipeline->delivery, engine->dest_name, commit_delivery_name(given));
     return ETL_OK;
 }
 
 /* The store's newest checkpoint of this line; emptied when it belongs to another generation. slice->seq becomes its number. */
 static etl_status load_position(struct slice *slice, struct state_checkpoint *ret_stored, struct etl_error *err)
 {
-    struct session *session = slice->session;
+    struct engine *engine = slice->engine;
     bool found = false;
     etl_status status = ETL_OK;
-    if (!session->input->store)
+    if (!engine->input->store)
         return ETL_OK;
-    status = state_checkpoint_latest(session->input->store, session->pipeline->id, slice->stream->plan.catalog->name,
+    status = state_checkpoint_latest(engine->input->store, engine->pipeline->id, slice->stream->plan.catalog->name,
                                      slice->name, &found, ret_stored, err);
     if (status != ETL_OK || !found)
         return status;
@@ -284,31 +284,31 @@ static void warn_repeat(const struct slice *slice, const struct state_checkpoint
 static etl_status recover(struct slice *slice, struct etl_writer **ret_writer, bool *ret_is_final,
                           struct etl_error *err)
 {
-    struct session *session = slice->session;
+    struct engine *engine = slice->engine;
     struct stream *stream = slice->stream;
     struct etl_recovery recovery = {.struct_size = sizeof(recovery)};
     struct etl_write_plan plan;
     struct state_checkpoint stored = {0};
     etl_status status = ETL_OK;
     ETL_TRY(load_position(slice, &stored, err));
-    if (!session->dest) {
+    if (!engine->dest) {
         if (stored.seq)
             ETL_TRY(set_state(slice, stored.state, stored.state_len, stored.state_version, err));
         goto out;
     }
     stream_write_plan(stream, slice->name, slice->seq, &plan);
-    pthread_mutex_lock(&session->dest_lock);
-    status = session->dest_ops->dest.begin(session->dest, &plan, ret_writer, &recovery, err);
-    pthread_mutex_unlock(&session->dest_lock);
-    ETL_TRY(session_checked(session->dest_name, "begin", status, err));
+    pthread_mutex_lock(&engine->dest_lock);
+    status = engine->dest_ops->dest.begin(engine->dest, &plan, ret_writer, &recovery, err);
+    pthread_mutex_unlock(&engine->dest_lock);
+    ETL_TRY(engine_checked(engine->dest_name, "begin", status, err));
     ETL_TRY(check_recovery(slice, &recovery, err));
     ETL_TRY(apply_recovery(slice, &stored, &recovery, err));
-    ETL_TRY(state_dead_letter_settle(session->input->store, &session->lease, stream->plan.catalog->name, slice->name,
+    ETL_TRY(state_dead_letter_settle(engine->input->store, &engine->lease, stream->plan.catalog->name, slice->name,
                                      slice->seq, err));
     *ret_is_final = stream->is_building && recovery.is_final && recovery.generation == stream->generation;
     warn_repeat(slice, &stored);
     if (stored.cursor && *stored.cursor && !slice->has_committed)
-        report_set_text(session->report, &stream->report->cursor_from, stored.cursor);
+        report_set_text(engine->report, &stream->report->cursor_from, stored.cursor);
 out:
     start_over(slice);
     state_checkpoint_fini(&stored);
@@ -347,7 +347,7 @@ static etl_status move_rows(struct slice *slice, struct etl_writer *writer, stru
 
 static etl_status attempt(struct slice *slice, struct etl_error *err)
 {
-    struct session *session = slice->session;
+    struct engine *engine = slice->engine;
     struct etl_writer *writer = NULL;
     bool is_final = false;
     etl_status status = ETL_OK;
@@ -360,11 +360,11 @@ static etl_status attempt(struct slice *slice, struct etl_error *err)
     slice->base_rejected = slice->rejected;
     slice->is_writer_done = slice->is_stopped = false;
     atomic_store(&slice->is_reader_failed, 0);
-    ETL_TRY(queue_new(session->queue_bytes, &slice->queue, err));
+    ETL_TRY(queue_new(engine->queue_bytes, &slice->queue, err));
     status = move_rows(slice, writer, err);
 out:
     if (writer)
-        session->dest_ops->dest.end(writer);
+        engine->dest_ops->dest.end(writer);
     queue_free(slice->queue);
     slice->queue = NULL;
     return status;
@@ -373,15 +373,15 @@ out:
 /* Whether to begin again after this failure; waits before it says so. */
 static bool begin_again(struct slice *slice, struct retry *restarts, etl_status status, const struct etl_error *err)
 {
-    struct session *session = slice->session;
+    struct engine *engine = slice->engine;
     struct log_context context = slice_log_context(slice);
     int64_t wait_us = 0;
-    if (!retry_after(restarts, &session->retry, status == ETL_IN_DOUBT ? ETL_TRANSIENT : status, err->retry_after_ms,
-                     session_random(session), &wait_us))
+    if (!retry_after(restarts, &engine->retry, status == ETL_IN_DOUBT ? ETL_TRANSIENT : status, err->retry_after_ms,
+                     engine_random(engine), &wait_us))
         return false;
     atomic_fetch_add_explicit(&slice->stream->report->retries, 1, memory_order_relaxed);
     log_write(ETL_LOG_WARN, &context, "%s; starting again from the last commit", err->message);
-    return session_wait(session, wait_us);
+    return engine_wait(engine, wait_us);
 }
 
 static etl_status run_attempts(struct slice *slice, struct etl_error *err)
@@ -397,7 +397,7 @@ static etl_status run_attempts(struct slice *slice, struct etl_error *err)
         if (!begin_again(slice, &restarts, status, err))
             break;
     }
-    if (status != ETL_OK && status != ETL_CONFLICT && session_is_stopping(slice->session) &&
+    if (status != ETL_OK && status != ETL_CONFLICT && engine_is_stopping(slice->engine) &&
         (status == ETL_CANCELLED || status == ETL_IN_DOUBT || status_is_retryable(status))) {
         slice->is_stopped = true;
         status = ETL_OK;
@@ -407,13 +407,13 @@ static etl_status run_attempts(struct slice *slice, struct etl_error *err)
 
 etl_status slice_run(struct stream *stream, char *name, bool *ret_stopped, struct etl_error *err)
 {
-    struct slice slice = {.session = stream->session, .stream = stream, .name = name};
+    struct slice slice = {.engine = stream->engine, .stream = stream, .name = name};
     etl_status status = ETL_OK;
     pthread_mutex_init(&slice.lock, NULL);
     pthread_cond_init(&slice.wake, NULL);
     status = run_attempts(&slice, err);
     if (status == ETL_CONFLICT)
-        session_fence(stream->session);
+        engine_fence(stream->engine);
     *ret_stopped = slice.is_stopped;
     free(slice.state);
     free(slice.acked);

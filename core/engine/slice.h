@@ -15,7 +15,7 @@ struct unit {
 };
 
 struct slice {
-    struct session *session;
+    struct engine *engine;
     struct stream *stream;
     char *name; /* "" = the whole stream; the stream's */
 

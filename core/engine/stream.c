@@ -16,18 +16,18 @@
 #define SLICES_MAX     10000
 #define SLICE_NAME_MAX 200
 
-etl_status stream_init(struct stream *stream, struct session *session, const struct catalog_stream *catalog,
+etl_status stream_init(struct stream *stream, struct engine *engine, const struct catalog_stream *catalog,
                        struct stream_report *report, struct etl_error *err)
 {
-    const struct connector *dest = session->is_dry ? NULL : session->dest_ops;
+    const struct connector *dest = engine->is_dry ? NULL : engine->dest_ops;
     etl_status status = ETL_OK;
     memset(stream, 0, sizeof(*stream));
     pthread_mutex_init(&stream->lock, NULL);
-    stream->session = session;
+    stream->engine = engine;
     stream->report = report;
     if (catalog->error)
         return etl_fail(err, ETL_AUTH, "the source cannot read it: %s", catalog->error);
-    status = plan_resolve(session->pipeline, session->source_ops, dest, catalog, &stream->plan, err);
+    status = plan_resolve(engine->pipeline, engine->source_ops, dest, catalog, &stream->plan, err);
     if (status != ETL_OK)
         return status;
     if (report) {
@@ -42,7 +42,7 @@ etl_status stream_init(struct stream *stream, struct session *session, const str
 void stream_make_replay(struct stream *stream)
 {
     struct plan *plan = &stream->plan;
-    const struct connector *dest = stream->session->dest_ops;
+    const struct connector *dest = stream->engine->dest_ops;
     stream->is_replay = true;
     plan->rules.include = plan->rules.exclude = NULL;
     plan->rules.rule_count = 0;
@@ -68,20 +68,20 @@ void stream_fini(struct stream *stream)
 void stream_write_plan(const struct stream *stream, const char *slice, uint64_t committed_seq,
                        struct etl_write_plan *ret_plan)
 {
-    const struct session *session = stream->session;
+    const struct engine *engine = stream->engine;
     *ret_plan = (struct etl_write_plan){
         .struct_size = sizeof(*ret_plan),
         .mode = stream->plan.mode,
-        .pipeline_id = session->pipeline->id,
+        .pipeline_id = engine->pipeline->id,
         .stream = stream->plan.catalog->name,
         .slice = slice,
         .target = stream->plan.target,
         .keys = (const char *const *)stream->target_keys,
         .generation = stream->generation,
-        .epoch = session->lease.epoch,
+        .epoch = engine->lease.epoch,
         .committed_seq = committed_seq,
         .delete_mode = stream->plan.delete_mode,
-        .run_id = session->report ? session->report->run_id : "",
+        .run_id = engine->report ? engine->report->run_id : "",
     };
 }
 
@@ -147,22 +147,21 @@ static etl_status ETL_CALL drop_text(void *arg, const char *text, size_t length)
 static etl_status look(struct stream *stream, const char *slice, uint64_t generation, struct etl_recovery *ret_recovery,
                        bool *ret_known, struct etl_error *err)
 {
-    struct session *session = stream->session;
+    struct engine *engine = stream->engine;
     struct etl_write_plan plan;
     etl_status status = ETL_OK;
     *ret_known = false;
-    if (!session->dest || !session->dest_ops->dest.explain)
+    if (!engine->dest || !engine->dest_ops->dest.explain)
         return ETL_OK;
     stream_write_plan(stream, slice, 0, &plan);
     plan.generation = generation;
-    pthread_mutex_lock(&session->dest_lock);
-    status =
-        session->dest_ops->dest.explain(session->dest, &plan, &stream->preview, drop_text, NULL, ret_recovery, err);
-    pthread_mutex_unlock(&session->dest_lock);
+    pthread_mutex_lock(&engine->dest_lock);
+    status = engine->dest_ops->dest.explain(engine->dest, &plan, &stream->preview, drop_text, NULL, ret_recovery, err);
+    pthread_mutex_unlock(&engine->dest_lock);
     if (status == ETL_UNSUPPORTED)
         return ETL_OK;
     *ret_known = status == ETL_OK;
-    return session_checked(session->dest_name, "explain", status, err);
+    return engine_checked(engine->dest_name, "explain", status, err);
 }
 
 /* A store that knows nothing of the stream may have been lost, or the pipeline moved: asks the destination what it holds. The generation
@@ -184,24 +183,24 @@ static etl_status ask_dest(struct stream *stream, struct generation_facts *facts
  * that. */
 static etl_status ask_is_final(struct stream *stream, const char *slice, bool *ret_is_final, struct etl_error *err)
 {
-    struct session *session = stream->session;
+    struct engine *engine = stream->engine;
     struct etl_recovery recovery = {.struct_size = sizeof(recovery)};
     struct etl_write_plan plan;
     struct etl_writer *writer = NULL;
     bool is_known = false;
     etl_status status = ETL_OK;
-    if (!session->dest)
+    if (!engine->dest)
         return ETL_OK;
-    if (!session->has_lease) {
+    if (!engine->has_lease) {
         status = look(stream, slice, stream->generation, &recovery, &is_known, err);
     } else {
         stream_write_plan(stream, slice, 0, &plan);
-        pthread_mutex_lock(&session->dest_lock);
-        status = session->dest_ops->dest.begin(session->dest, &plan, &writer, &recovery, err);
-        pthread_mutex_unlock(&session->dest_lock);
-        status = session_checked(session->dest_name, "begin", status, err);
+        pthread_mutex_lock(&engine->dest_lock);
+        status = engine->dest_ops->dest.begin(engine->dest, &plan, &writer, &recovery, err);
+        pthread_mutex_unlock(&engine->dest_lock);
+        status = engine_checked(engine->dest_name, "begin", status, err);
         if (status == ETL_OK)
-            session->dest_ops->dest.end(writer);
+            engine->dest_ops->dest.end(writer);
     }
     *ret_is_final = status == ETL_OK && recovery.is_final && recovery.generation == stream->generation;
     return status;
@@ -222,12 +221,12 @@ static etl_status refuse_state(const struct stream *stream, const char *fingerpr
 static etl_status choose_generation(struct stream *stream, const struct state_stream *record, bool found,
                                     struct generation_choice *ret_choice, struct etl_error *err)
 {
-    const struct session *session = stream->session;
+    const struct engine *engine = stream->engine;
     const char *fingerprint = found && record->fingerprint ? record->fingerprint : "";
     struct generation_facts facts = {
         .is_overwrite = stream->plan.mode == ETL_MODE_OVERWRITE,
-        .full_refresh = session->pipeline->full_refresh,
-        .can_build = session->is_dry || (session->dest_ops->caps & ETL_CAP_GENERATIONS),
+        .full_refresh = engine->pipeline->full_refresh,
+        .can_build = engine->is_dry || (engine->dest_ops->caps & ETL_CAP_GENERATIONS),
         .is_known = found,
         .is_reset = found && !*fingerprint,
         .generation = record->generation,
@@ -293,32 +292,32 @@ static etl_status ETL_CALL on_slice(void *arg, const char *slice, size_t length)
 
 static etl_status plan_slices(struct stream *stream, struct slice_list *list, struct etl_error *err)
 {
-    struct session *session = stream->session;
+    struct engine *engine = stream->engine;
     etl_status status = ETL_OK;
-    list->who = session->source_name;
+    list->who = engine->source_name;
     etl_error_init(&list->error);
-    pthread_mutex_lock(&session->source_lock);
-    status = session->source_ops->source.plan_slices(session->source, stream->plan.catalog->name,
-                                                     (uint32_t)session->parallel, 0, on_slice, list, err);
-    pthread_mutex_unlock(&session->source_lock);
+    pthread_mutex_lock(&engine->source_lock);
+    status = engine->source_ops->source.plan_slices(engine->source, stream->plan.catalog->name,
+                                                    (uint32_t)engine->parallel, 0, on_slice, list, err);
+    pthread_mutex_unlock(&engine->source_lock);
     if (list->status != ETL_OK) {
         *err = list->error;
         return list->status;
     }
-    status = session_checked(session->source_name, "plan_slices", status, err);
+    status = engine_checked(engine->source_name, "plan_slices", status, err);
     for (size_t i = 1; i < list->count && status == ETL_OK; i++)
         for (size_t j = 0; j < i && status == ETL_OK; j++)
             if (!strcmp(list->names[i], list->names[j]))
                 status =
                     etl_fail(err, ETL_INTERNAL, "%s: protocol violation in plan_slices: two slices are called \"%s\"",
-                             session->source_name, list->names[i]);
+                             engine->source_name, list->names[i]);
     return status;
 }
 
 static bool can_slice(const struct stream *stream)
 {
-    const struct session *session = stream->session;
-    return stream->is_building && session->parallel > 1 && session->source_ops->source.plan_slices &&
+    const struct engine *engine = stream->engine;
+    return stream->is_building && engine->parallel > 1 && engine->source_ops->source.plan_slices &&
            !*stream->plan.cursor && !stream->plan.catalog->is_incremental && stream->plan.config.limit <= 0;
 }
 
@@ -381,7 +380,7 @@ static char *slices_json(const struct stream *stream)
 
 static etl_status put_record(struct stream *stream, struct etl_error *err)
 {
-    struct session *session = stream->session;
+    struct engine *engine = stream->engine;
     struct state_stream record = {.generation = stream->generation, .is_complete = stream->is_complete};
     json_t *schema = NULL;
     etl_status status = ETL_OK;
@@ -393,7 +392,7 @@ static etl_status put_record(struct stream *stream, struct etl_error *err)
     record.slices = slices_json(stream);
     if (!record.schema || !record.fingerprint || !record.name_map || !record.slices)
         ETL_TRY(etl_fail_memory(err));
-    ETL_TRY(state_stream_put(session->input->store, &session->lease, stream->plan.catalog->name, &record, err));
+    ETL_TRY(state_stream_put(engine->input->store, &engine->lease, stream->plan.catalog->name, &record, err));
     stream->is_dirty = false;
 out:
     json_decref(schema);
@@ -407,8 +406,8 @@ out:
 static etl_status choose_schema(struct stream *stream, const struct state_stream *record, bool is_new,
                                 struct etl_error *err)
 {
-    bool is_forgotten = is_new && (stream->plan.contract == CONTRACT_EVOLVE ||
-                                   stream->session->pipeline->full_refresh || !*record->fingerprint);
+    bool is_forgotten = is_new && (stream->plan.contract == CONTRACT_EVOLVE || stream->engine->pipeline->full_refresh ||
+                                   !*record->fingerprint);
     json_t *json = NULL;
     etl_status status = ETL_OK;
     if (is_forgotten || !record->schema || !*record->schema)
@@ -423,8 +422,8 @@ static etl_status choose_schema(struct stream *stream, const struct state_stream
 static void warn_append(const struct stream *stream)
 {
     const struct plan *plan = &stream->plan;
-    struct log_context context = {.pipeline = stream->session->pipeline->id,
-                                  .run_id = stream->session->report ? stream->session->report->run_id : NULL,
+    struct log_context context = {.pipeline = stream->engine->pipeline->id,
+                                  .run_id = stream->engine->report ? stream->engine->report->run_id : NULL,
                                   .stream = plan->catalog->name};
     if (plan->mode == ETL_MODE_APPEND && *plan->cursor && plan->config.cursor_lookback > 0)
         log_write(ETL_LOG_WARN, &context,
@@ -434,11 +433,11 @@ static void warn_append(const struct stream *stream)
 static etl_status load_record(struct stream *stream, bool *ret_found, struct state_stream *ret_record,
                               struct etl_error *err)
 {
-    const struct session *session = stream->session;
+    const struct engine *engine = stream->engine;
     *ret_found = false;
-    if (!session->input->store)
+    if (!engine->input->store)
         return ETL_OK;
-    return state_stream_get(session->input->store, session->pipeline->id, stream->plan.catalog->name, ret_found,
+    return state_stream_get(engine->input->store, engine->pipeline->id, stream->plan.catalog->name, ret_found,
                             ret_record, err);
 }
 
@@ -504,7 +503,7 @@ etl_status stream_prepare(struct stream *stream, struct etl_error *err)
         ETL_TRY(etl_fail_memory(err));
     ETL_TRY(choose_target_keys(stream, err));
     ETL_TRY(stream->is_replay ? prepare_replay(stream, &record, err) : prepare_load(stream, &record, found, err));
-    if (stream->is_building && stream->is_dirty && stream->session->has_lease)
+    if (stream->is_building && stream->is_dirty && stream->engine->has_lease)
         ETL_TRY(put_record(stream, err));
 out:
     state_stream_fini(&record);
@@ -536,8 +535,8 @@ etl_status stream_transform(struct stream *stream, const struct ArrowSchema *sch
 static void log_change(void *arg, const char *sentence)
 {
     const struct stream *stream = arg;
-    struct log_context context = {.pipeline = stream->session->pipeline->id,
-                                  .run_id = stream->session->report->run_id,
+    struct log_context context = {.pipeline = stream->engine->pipeline->id,
+                                  .run_id = stream->engine->report->run_id,
                                   .stream = stream->plan.catalog->name};
     log_write(ETL_LOG_INFO, &context, "schema change: %s", sentence);
 }
@@ -551,7 +550,7 @@ etl_status stream_agree(struct stream *stream, const struct ArrowSchema *incomin
     ETL_TRY(
         schema_agree(stream->plan.contract, stream->agreed.release ? &stream->agreed : NULL, incoming, &agreed, err));
     if (!stream->agreed.release || !etl_schema_equal(&stream->agreed, &agreed)) {
-        if (stream->agreed.release && stream->session->report)
+        if (stream->agreed.release && stream->engine->report)
             schema_diff(&stream->agreed, &agreed, log_change, stream);
         etl_schema_release(&stream->agreed);
         etl_schema_move(&agreed, &stream->agreed);

@@ -2,14 +2,14 @@
 #ifndef CORE_ENGINE_STREAM_H
 #define CORE_ENGINE_STREAM_H
 
+#include "core/engine/engine.h"
 #include "core/engine/plan.h"
-#include "core/engine/session.h"
 
 /* Slice name of a replay of dead letters. */
 #define STREAM_REPLAY_SLICE "dead-letter"
 
 struct stream {
-    struct session *session;
+    struct engine *engine;
     struct stream_report *report;
     struct plan plan;
     bool is_replay; /* dead letters into the live generation: records are in target form already */
@@ -40,7 +40,7 @@ struct stream {
 };
 
 /* Resolves the plan. On failure the stream is not usable but may be passed to stream_fini. */
-etl_status stream_init(struct stream *stream, struct session *session, const struct catalog_stream *catalog,
+etl_status stream_init(struct stream *stream, struct engine *engine, const struct catalog_stream *catalog,
                        struct stream_report *report, struct etl_error *err);
 void stream_fini(struct stream *stream);
 /* Turns an initialised stream into the replay of its dead letters. */

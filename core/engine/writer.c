@@ -37,16 +37,16 @@ static void count(atomic_ullong *counter, uint64_t value)
 /* Whether to make the same call again; waits before it says so. */
 static bool again(struct writer *writer, struct retry *retry, etl_status status, const struct etl_error *err)
 {
-    struct session *session = writer->slice->session;
+    struct engine *engine = writer->slice->engine;
     int64_t wait_us = 0, until = 0;
-    if (!retry_after(retry, &session->retry, status, err->retry_after_ms, session_random(session), &wait_us))
+    if (!retry_after(retry, &engine->retry, status, err->retry_after_ms, engine_random(engine), &wait_us))
         return false;
     count(&writer->slice->stream->report->retries, 1);
     /* A stop does not cut this short: what was read up to the last checkpoint is still to be committed. The fence does. */
     until = clock_monotonic_us() + wait_us;
     while (clock_monotonic_us() < until) {
         int64_t left = until - clock_monotonic_us();
-        if (atomic_load(&session->is_fenced))
+        if (atomic_load(&engine->is_fenced))
             return false;
         clock_sleep_us(left > 50000 ? 50000 : left < 1 ? 1 : left);
     }
@@ -66,7 +66,7 @@ static void drop_letters(struct writer *writer)
 static etl_status store_letters(struct writer *writer, struct etl_error *err)
 {
     const struct slice *slice = writer->slice;
-    struct session *session = slice->session;
+    struct engine *engine = slice->engine;
     struct state_dead_letter *letters = NULL;
     etl_status status = ETL_OK;
     if (!writer->letter_count || !writer->handle)
@@ -76,10 +76,10 @@ static etl_status store_letters(struct writer *writer, struct etl_error *err)
         return etl_fail_memory(err);
     for (size_t i = 0; i < writer->letter_count; i++) {
         const struct item_letter *letter = &writer->letters[i]->letter;
-        letters[i] = (struct state_dead_letter){.pipeline = session->pipeline->id,
+        letters[i] = (struct state_dead_letter){.pipeline = engine->pipeline->id,
                                                 .stream = slice->stream->plan.catalog->name,
                                                 .slice = slice->name,
-                                                .run_id = session->report->run_id,
+                                                .run_id = engine->report->run_id,
                                                 .seq = slice->seq + 1,
                                                 .column = letter->column,
                                                 .reason = letter->reason,
@@ -89,7 +89,7 @@ static etl_status store_letters(struct writer *writer, struct etl_error *err)
                                                 .is_json = letter->is_json,
                                                 .created_at_us = clock_now_us()};
     }
-    status = state_dead_letter_add(session->input->store, &session->lease, letters, writer->letter_count, err);
+    status = state_dead_letter_add(engine->input->store, &engine->lease, letters, writer->letter_count, err);
     free(letters);
 out:
     drop_letters(writer);
@@ -101,20 +101,20 @@ out:
 static etl_status commit_dest(struct writer *writer, const struct etl_commit *commit, struct etl_error *err)
 {
     struct slice *slice = writer->slice;
-    struct session *session = slice->session;
+    struct engine *engine = slice->engine;
     bool is_final = commit->flags & ETL_COMMIT_FINAL;
     struct retry retry = {0};
     etl_status status = ETL_OK;
     do {
         etl_error_init(err);
-        status = session_may_commit(session, err);
+        status = engine_may_commit(engine, err);
         if (status == ETL_OK)
             status = ETL_FAILPOINT("commit.before", err);
         if (status == ETL_OK && is_final)
             status = ETL_FAILPOINT("final.before", err);
         if (status == ETL_OK) {
-            status = session_checked(session->dest_name, "commit",
-                                     session->dest_ops->dest.commit(writer->handle, commit, err), err);
+            status = engine_checked(engine->dest_name, "commit",
+                                    engine->dest_ops->dest.commit(writer->handle, commit, err), err);
             if (status == ETL_OK)
                 status = ETL_FAILPOINT("commit.after", err);
             if (status == ETL_OK && is_final)
@@ -146,7 +146,7 @@ static etl_status save_checkpoint(struct writer *writer, const struct etl_commit
         etl_error_init(err);
         status = ETL_FAILPOINT("save.before", err);
         if (status == ETL_OK)
-            status = state_checkpoint_save(slice->session->input->store, &slice->session->lease, &checkpoint, err);
+            status = state_checkpoint_save(slice->engine->input->store, &slice->engine->lease, &checkpoint, err);
     } while (again(writer, &retry, status, err));
     if (status == ETL_OK)
         status = ETL_FAILPOINT("save.after", err);
@@ -166,7 +166,7 @@ static etl_status move_on(struct writer *writer, const struct etl_commit *commit
     count(&report->rows_deleted, writer->unit.deletes);
     count(&report->commits, 1);
     if (*cursor)
-        report_set_text(slice->session->report, &report->cursor_to, cursor);
+        report_set_text(slice->engine->report, &report->cursor_to, cursor);
     writer->unit = (struct unit){.read = writer->unit.read, .rejected = writer->unit.rejected};
     return slice_commit_done(slice, commit->state, commit->state_len, err);
 }
@@ -223,8 +223,8 @@ static etl_status commit_if_due(struct writer *writer, bool now, struct etl_erro
     int64_t age = writer->unit.started_us ? clock_monotonic_us() - writer->unit.started_us : 0;
     if (!writer->checkpoint || writer->is_behind || !is_news(writer))
         return ETL_OK;
-    if (!now && !atomic_load(&slice->is_reader_failed) && !session_is_stopping(slice->session) &&
-        !commit_is_due(&slice->session->limits, writer->unit.rows + writer->unit.deletes, writer->unit.bytes, age))
+    if (!now && !atomic_load(&slice->is_reader_failed) && !engine_is_stopping(slice->engine) &&
+        !commit_is_due(&slice->engine->limits, writer->unit.rows + writer->unit.deletes, writer->unit.bytes, age))
         return ETL_OK;
     return commit_unit(writer, 0, err);
 }
@@ -240,22 +240,22 @@ static void touch(struct writer *writer)
 
 static etl_status take_schema(struct writer *writer, const struct item *item, struct etl_error *err)
 {
-    struct session *session = writer->slice->session;
+    struct engine *engine = writer->slice->engine;
     struct retry retry = {0};
     etl_status status = ETL_OK;
     if (!writer->handle)
         return ETL_OK;
     do {
         etl_error_init(err);
-        status = session_checked(session->dest_name, "set_schema",
-                                 session->dest_ops->dest.set_schema(writer->handle, &item->schema, err), err);
+        status = engine_checked(engine->dest_name, "set_schema",
+                                engine->dest_ops->dest.set_schema(writer->handle, &item->schema, err), err);
     } while (again(writer, &retry, status, err));
     return status;
 }
 
 static etl_status take_batch(struct writer *writer, struct item *item, struct etl_error *err)
 {
-    struct session *session = writer->slice->session;
+    struct engine *engine = writer->slice->engine;
     struct retry retry = {0};
     etl_status status = ETL_OK;
     touch(writer);
@@ -263,11 +263,11 @@ static etl_status take_batch(struct writer *writer, struct item *item, struct et
         if (!writer->handle)
             break;
         etl_error_init(err);
-        status = session->dest_ops->dest.write(writer->handle, &item->batch, item->flags, err);
+        status = engine->dest_ops->dest.write(writer->handle, &item->batch, item->flags, err);
         if ((status == ETL_TRANSIENT || status == ETL_THROTTLED) && !item->batch.release)
             return etl_fail(err, ETL_INTERNAL, "%s: protocol violation: write took the batch and answered %s",
-                            session->dest_name, etl_status_name(status));
-        status = session_checked(session->dest_name, "write", status, err);
+                            engine->dest_name, etl_status_name(status));
+        status = engine_checked(engine->dest_name, "write", status, err);
     } while (again(writer, &retry, status, err));
     if (status != ETL_OK)
         return status;
@@ -341,9 +341,9 @@ etl_status writer_run(struct slice *slice, struct etl_writer *handle, struct etl
     etl_status status = ETL_OK;
     while (status == ETL_OK && !queue_is_cancelled(slice->queue)) {
         struct item *item = queue_pop(slice->queue, POP_WAIT_MS);
-        if (atomic_load(&slice->session->is_fenced)) {
+        if (atomic_load(&slice->engine->is_fenced)) {
             item_free(item);
-            status = session_may_commit(slice->session, err);
+            status = engine_may_commit(slice->engine, err);
         } else if (item) {
             status = take_item(&writer, item, err);
         } else if (queue_is_closed(slice->queue)) {

@@ -1,6 +1,6 @@
 /* What all streams of one run share: the two instances, the lease, the wish to stop, limits. */
-#ifndef CORE_ENGINE_SESSION_H
-#define CORE_ENGINE_SESSION_H
+#ifndef CORE_ENGINE_ENGINE_H
+#define CORE_ENGINE_ENGINE_H
 
 #include "core/engine/commit.h"
 #include "core/engine/retry.h"
@@ -9,7 +9,7 @@
 
 struct reader;
 
-struct session {
+struct engine {
     const struct run_input *input; /* borrowed */
     const struct pipeline *pipeline;
     struct report *report;
@@ -47,26 +47,26 @@ struct session {
 
 /* Opens the instances; with `with_dest` false the destination is left out. `source` is an instance that is open already (taken, also on
  * failure), or NULL. `report` may be NULL when nothing is run. The struct must not move. */
-etl_status session_open(struct session *session, const struct run_input *input, struct etl_source *source,
-                        struct report *report, bool with_dest, struct etl_error *err);
-void session_close(struct session *session);
+etl_status engine_open(struct engine *engine, const struct run_input *input, struct etl_source *source,
+                       struct report *report, bool with_dest, struct etl_error *err);
+void engine_close(struct engine *engine);
 
 /* Takes the lease. ETL_CONFLICT: another run holds it. */
-etl_status session_take_lease(struct session *session, struct etl_error *err);
-etl_status session_start_keeper(struct session *session, struct etl_error *err);
+etl_status engine_take_lease(struct engine *engine, struct etl_error *err);
+etl_status engine_start_keeper(struct engine *engine, struct etl_error *err);
 
 /* ETL_CONFLICT when the run may no longer commit, because its lease was lost or has not been renewed for half of its life. */
-etl_status session_may_commit(struct session *session, struct etl_error *err);
+etl_status engine_may_commit(struct engine *engine, struct etl_error *err);
 /* The fence was lost: everything stops at once. */
-void session_fence(struct session *session);
-bool session_is_stopping(struct session *session);
+void engine_fence(struct engine *engine);
+bool engine_is_stopping(struct engine *engine);
 
 /* Waits, but no longer than until the run is asked to stop; false = it is. */
-bool session_wait(struct session *session, int64_t us);
-uint64_t session_random(struct session *session);
+bool engine_wait(struct engine *engine, int64_t us);
+uint64_t engine_random(struct engine *engine);
 
 /* Puts right what a connector answered: an unknown status becomes ETL_INTERNAL, an empty message a complaint about the plugin; any
  * other gets the connector's name in front. */
-etl_status session_checked(const char *who, const char *op, etl_status status, struct etl_error *err);
+etl_status engine_checked(const char *who, const char *op, etl_status status, struct etl_error *err);
 
 #endif
