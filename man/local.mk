@@ -1,1 +1,2 @@
 # mdoc pages.
+dist_man_MANS += man/etlhost-plugin.7

@@ -12,4 +12,9 @@ for page in $(find man sdk -name '*.[1-9]' | sort); do
         fi
     done
 done
+
+# Every status of the boundary is explained to those who return it.
+for status in $(sed -n '/^typedef int32_t etl_status;/,/^};/s/^ *\(ETL_[A-Z_]*\) .*/\1/p' sdk/include/etlhost/abi.h); do
+    grep -q "^\.It Dv $status " man/etlhost-plugin.7 || { echo "man/etlhost-plugin.7 does not list $status"; failed=1; }
+done
 exit $failed
