@@ -1,5 +1,6 @@
 /* The CSV destination: one folder, files per commit (etlhost/sdk/output_files.h has the protocol). A writer belongs to one thread;
  * writers share nothing but the settings, and standard output, which one of them may hold. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,14 +8,14 @@
 
 #include "plugins/csv/csv_write.h"
 
-#define CSV_DEST_SETTINGS(S)                                                                                                 \
-    S(TEXT, path, ETL_SETTING_REQUIRED, "", "", "A folder, or - for standard output")                                        \
-    S(TEXT, delimiter, 0, "\",\"", "", "One character between cells; tab for a tab")                                        \
-    S(FLAG, quote_all, 0, "false", "", "Put every cell that is not NULL in quotes")                                         \
-    S(TEXT, null_text, 0, "\"\"", "", "What NULL is written as, without quotes")                                            \
-    S(FLAG, header, 0, "true", "", "Start every file with the names of the columns")                                        \
-    S(CHOICE, line_end, 0, "\"lf\"", "\"lf\",\"crlf\"", "End of a line")                                                    \
-    S(CHOICE, compression, 0, "\"none\"", "\"none\",\"gzip\",\"zstd\"", "Compression")                                      \
+#define CSV_DEST_SETTINGS(S)                                                                                           \
+    S(TEXT, path, ETL_SETTING_REQUIRED, "", "", "A folder, or - for standard output")                                  \
+    S(TEXT, delimiter, 0, "\",\"", "", "One character between cells; tab for a tab")                                   \
+    S(FLAG, quote_all, 0, "false", "", "Put every cell that is not NULL in quotes")                                    \
+    S(TEXT, null_text, 0, "\"\"", "", "What NULL is written as, without quotes")                                       \
+    S(FLAG, header, 0, "true", "", "Start every file with the names of the columns")                                   \
+    S(CHOICE, line_end, 0, "\"lf\"", "\"lf\",\"crlf\"", "End of a line")                                               \
+    S(CHOICE, compression, 0, "\"none\"", "\"none\",\"gzip\",\"zstd\"", "Compression")                                 \
     S(BYTES, part_size, 0, "268435456", "", "Start a new file after this many bytes; 0 = never")
 ETL_SETTINGS(csv_dest_settings, CSV_DEST_SETTINGS);
 
@@ -92,7 +93,8 @@ static etl_status dest_open(const struct etl_host *host, const char *config, siz
         return etl_fail_memory(err);
     dest->host = host;
     atomic_init(&dest->has_standard_output, 0);
-    etl_status status = etl_settings_parse(csv_dest_settings_table, setting_count, &dest->settings, config, length, err);
+    etl_status status =
+        etl_settings_parse(csv_dest_settings_table, setting_count, &dest->settings, config, length, err);
     if (status != ETL_OK) {
         free(dest);
         return status;
@@ -125,8 +127,9 @@ static etl_status check_plan(const struct etl_write_plan *plan, struct etl_error
     return ETL_OK;
 }
 
-static etl_status dest_explain(struct etl_dest *dest, const struct etl_write_plan *plan, const struct ArrowSchema *schema,
-                               etl_emit_text emit, void *arg, struct etl_recovery *recovery, struct etl_error *err)
+static etl_status dest_explain(struct etl_dest *dest, const struct etl_write_plan *plan,
+                               const struct ArrowSchema *schema, etl_emit_text emit, void *arg,
+                               struct etl_recovery *recovery, struct etl_error *err)
 {
     struct etl_output_options options = options_of(dest);
     struct etl_buffer text = {0};
@@ -222,15 +225,17 @@ static etl_status writer_set_schema(struct etl_writer *writer, const struct Arro
     etl_status status = ETL_OK;
     struct csv_row_writer *rows = NULL;
     struct etl_buffer header = {0};
+    bool is_other = false;
     ETL_TRY(csv_row_writer_new(&writer->dest->layout, schema, &rows, err));
     csv_write_header(rows, &header);
     if (!etl_buffer_text(&header)) {
         status = etl_fail_memory(err);
         goto out;
     }
-    bool is_other = header.length != writer->header.length || memcmp(header.data, writer->header.data, header.length) != 0;
+    is_other = header.length != writer->header.length || memcmp(header.data, writer->header.data, header.length) != 0;
     if (writer->rows && is_other && writer->has_standard_output && writer->has_written) {
-        status = etl_fail(err, ETL_SCHEMA, "the columns have changed while rows were written to standard output: write to a folder");
+        status = etl_fail(err, ETL_SCHEMA,
+                          "the columns have changed while rows were written to standard output: write to a folder");
         goto out;
     }
     if (writer->rows && is_other) {
@@ -249,7 +254,8 @@ out:
     return status;
 }
 
-static etl_status writer_write(struct etl_writer *writer, struct ArrowArray *batch, uint64_t flags, struct etl_error *err)
+static etl_status writer_write(struct etl_writer *writer, struct ArrowArray *batch, uint64_t flags,
+                               struct etl_error *err)
 {
     etl_status status = ETL_OK;
     int64_t row = 0;
@@ -272,7 +278,8 @@ out:
 static etl_status writer_commit(struct etl_writer *writer, const struct etl_commit *commit, struct etl_error *err)
 {
     /* A full load of nothing is still a table with columns. */
-    bool is_empty = (commit->flags & ETL_COMMIT_FINAL) && !writer->has_written && writer->rows && writer->dest->settings.header;
+    bool is_empty =
+        (commit->flags & ETL_COMMIT_FINAL) && !writer->has_written && writer->rows && writer->dest->settings.header;
     etl_status status = flush_text(writer, is_empty, err);
     return status == ETL_OK ? etl_output_files_commit(writer->files, commit, err) : status;
 }

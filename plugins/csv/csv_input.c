@@ -42,8 +42,8 @@ struct csv_input {
     uint64_t hold_line;
 };
 
-etl_status csv_input_open(const struct etl_host *host, const struct csv_format *format, const char *stream, const char *state,
-                          size_t state_len, struct csv_input **ret_input, struct etl_error *err)
+etl_status csv_input_open(const struct etl_host *host, const struct csv_format *format, const char *stream,
+                          const char *state, size_t state_len, struct csv_input **ret_input, struct etl_error *err)
 {
     etl_status status = ETL_OK;
     struct csv_input *input = calloc(1, sizeof *input);
@@ -59,8 +59,8 @@ etl_status csv_input_open(const struct etl_host *host, const struct csv_format *
         status = etl_fail_memory(err);
         goto out;
     }
-    ETL_TRY(etl_input_files_open_stream(host, format->settings.path, stream, format->settings.compression, state, state_len,
-                                        &input->files, err));
+    ETL_TRY(etl_input_files_open_stream(host, format->settings.path, stream, format->settings.compression, state,
+                                        state_len, &input->files, err));
     *ret_input = input;
     input = NULL;
 out:
@@ -99,7 +99,8 @@ const char *const *csv_input_names(const struct csv_input *input, size_t *ret_co
 static uint64_t position(struct csv_input *input)
 {
     if (input->at > input->base_at) {
-        input->base += csv_encoded_length(input->format->encoding, input->buffer + input->base_at, input->at - input->base_at);
+        input->base +=
+            csv_encoded_length(input->format->encoding, input->buffer + input->base_at, input->at - input->base_at);
         input->base_at = input->at;
     }
     return input->base;
@@ -178,7 +179,8 @@ static etl_status split_next(struct csv_input *input, uint32_t wait_ms, enum csv
             result = csv_split(input->splitter, from, length, input->is_end, &input->record);
         if (result == CSV_FAILED)
             return etl_fail_memory(err);
-        input->is_too_long = result == CSV_MORE ? length >= longest : result != CSV_BLANK && input->record.length > longest;
+        input->is_too_long =
+            result == CSV_MORE ? length >= longest : result != CSV_BLANK && input->record.length > longest;
         if (result != CSV_MORE || input->is_end || input->is_too_long) {
             *ret_result = result;
             return ETL_OK;
@@ -206,7 +208,8 @@ static bool is_left_for_later(const struct csv_input *input, enum csv_result res
 {
     if (!etl_input_files_can_grow(input->files) || input->record.has_end || input->is_too_long)
         return false;
-    return (result == CSV_BAD && input->record.is_unclosed) || (result == CSV_RECORD && input->record.count < input->header.count);
+    return (result == CSV_BAD && input->record.is_unclosed) ||
+           (result == CSV_RECORD && input->record.count < input->header.count);
 }
 
 static void set_problem(struct csv_input *input, const char *text)
@@ -319,8 +322,8 @@ static etl_status find_record(struct csv_input *input, uint32_t wait_ms, struct 
     }
 }
 
-etl_status csv_input_record(struct csv_input *input, uint32_t wait_ms, enum csv_found *ret_found, const struct etl_bytes **ret_cells,
-                            struct etl_error *err)
+etl_status csv_input_record(struct csv_input *input, uint32_t wait_ms, enum csv_found *ret_found,
+                            const struct etl_bytes **ret_cells, struct etl_error *err)
 {
     if (!input->has_record && !input->is_ended) {
         etl_status status = find_record(input, wait_ms, err);
@@ -386,7 +389,8 @@ const char *csv_input_location(struct csv_input *input)
 {
     etl_buffer_reset(&input->location);
     if (input->knows_line)
-        etl_buffer_add_format(&input->location, "%s: line %llu", etl_input_files_path(input->files), (unsigned long long)input->line);
+        etl_buffer_add_format(&input->location, "%s: line %llu", etl_input_files_path(input->files),
+                              (unsigned long long)input->line);
     else
         etl_buffer_add_format(&input->location, "%s: byte %llu", etl_input_files_path(input->files),
                               (unsigned long long)position(input));
@@ -514,7 +518,8 @@ static etl_status read_header(struct csv_input *input, bool *ret_has, struct etl
         input->at += input->record.length;
         input->line += input->record.lines;
     } else {
-        ETL_TRY(csv_header_from_list(settings->names, input->record.count, etl_input_files_path(input->files), &header, err));
+        ETL_TRY(csv_header_from_list(settings->names, input->record.count, etl_input_files_path(input->files), &header,
+                                     err));
     }
     csv_header_fini(&input->header);
     input->header = header;

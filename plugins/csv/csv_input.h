@@ -4,23 +4,23 @@
 
 #include <etlhost/sdk/input_files.h>
 
-#include "plugins/csv/csv.h"
+#include "plugins/csv/csv_source.h"
 
 /* Bytes of a sample, at most. */
 #define CSV_SAMPLE_BYTES ((size_t)16 * 1024 * 1024)
 
 enum csv_found {
     CSV_FOUND_RECORD,
-    CSV_FOUND_BAD,  /* see `problem`; consume it to go on */
-    CSV_FOUND_END,  /* of this file */
+    CSV_FOUND_BAD,    /* see `problem`; consume it to go on */
+    CSV_FOUND_END,    /* of this file */
     CSV_FOUND_NOTHING /* a pipe that has nothing within the time given */
 };
 
 struct csv_input;
 
 /* `stream` NULL = all files. Reads where `state` says. */
-etl_status csv_input_open(const struct etl_host *host, const struct csv_format *format, const char *stream, const char *state,
-                          size_t state_len, struct csv_input **ret_input, struct etl_error *err);
+etl_status csv_input_open(const struct etl_host *host, const struct csv_format *format, const char *stream,
+                          const char *state, size_t state_len, struct csv_input **ret_input, struct etl_error *err);
 void csv_input_close(struct csv_input *input); /* NULL-safe */
 
 /* The files behind it, for state, cursor and cancellation. */
@@ -34,8 +34,8 @@ const char *const *csv_input_names(const struct csv_input *input, size_t *ret_co
 
 /* The next record, with as many cells as there are columns; the same again until it has been consumed. Waits for a pipe for
  * `wait_ms`. The cells are borrowed until the next call. */
-etl_status csv_input_record(struct csv_input *input, uint32_t wait_ms, enum csv_found *ret_found, const struct etl_bytes **ret_cells,
-                            struct etl_error *err);
+etl_status csv_input_record(struct csv_input *input, uint32_t wait_ms, enum csv_found *ret_found,
+                            const struct etl_bytes **ret_cells, struct etl_error *err);
 etl_status csv_input_consume(struct csv_input *input, struct etl_error *err);
 
 /* Why the record is bad: "5 fields, header has 4". */

@@ -97,7 +97,8 @@ static int is_no_space(unsigned char byte)
     return 0;
 }
 
-etl_status csv_splitter_new(const struct csv_dialect *dialect, struct csv_splitter **ret_splitter, struct etl_error *err)
+etl_status csv_splitter_new(const struct csv_dialect *dialect, struct csv_splitter **ret_splitter,
+                            struct etl_error *err)
 {
     struct csv_splitter *splitter = calloc(1, sizeof *splitter);
     if (!splitter)
@@ -143,7 +144,8 @@ static void on_cell(void *data, size_t length, void *arg)
     if (is_quoted) {
         raw_length += 2;
         const char *quote = data;
-        for (size_t left = length; left > 0 && (quote = memchr(quote, splitter->dialect.quote, left)) != NULL; raw_length++) {
+        for (size_t left = length; left > 0 && (quote = memchr(quote, splitter->dialect.quote, left)) != NULL;
+             raw_length++) {
             quote++;
             left = length - (size_t)(quote - (const char *)data);
         }
@@ -198,7 +200,8 @@ static size_t count_lines(const char *data, size_t length)
     return lines;
 }
 
-static void fill_record(const struct csv_splitter *splitter, struct csv_record *record, size_t length, size_t lines, bool has_end)
+static void fill_record(const struct csv_splitter *splitter, struct csv_record *record, size_t length, size_t lines,
+                        bool has_end)
 {
     record->cells = splitter->cells;
     record->is_quoted = splitter->is_quoted;
@@ -209,7 +212,8 @@ static void fill_record(const struct csv_splitter *splitter, struct csv_record *
 }
 
 /* Malformed at `at`: what is to be skipped ends with the line. */
-static enum csv_result fail_record(struct csv_record *record, const char *data, const char *at, const char *end, bool is_end)
+static enum csv_result fail_record(struct csv_record *record, const char *data, const char *at, const char *end,
+                                   bool is_end)
 {
     const char *next = line_end(at, end, is_end);
     if (!next && !is_end)
@@ -336,7 +340,8 @@ enum cell_end {
 };
 
 /* The cell that starts with a quote at *at; moves *at behind it. */
-static enum cell_end split_quoted(struct csv_splitter *splitter, const char **at, const char *end, bool is_end, size_t *lines)
+static enum cell_end split_quoted(struct csv_splitter *splitter, const char **at, const char *end, bool is_end,
+                                  size_t *lines)
 {
     const char *from = *at, *quote = from + 1;
     bool has_double = false;
@@ -361,7 +366,8 @@ static enum cell_end split_quoted(struct csv_splitter *splitter, const char **at
     return CELL_ENDED;
 }
 
-enum csv_result csv_split(struct csv_splitter *splitter, const char *data, size_t length, bool is_end, struct csv_record *record)
+enum csv_result csv_split(struct csv_splitter *splitter, const char *data, size_t length, bool is_end,
+                          struct csv_record *record)
 {
     enum csv_result result = start_record(splitter, data, length, is_end, record);
     if (result != CSV_RECORD)

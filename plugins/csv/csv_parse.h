@@ -35,12 +35,14 @@ struct csv_record {
 /* No more than this many cells of a record are stored. */
 #define CSV_CELLS_MAX ((size_t)65536)
 
-etl_status csv_splitter_new(const struct csv_dialect *dialect, struct csv_splitter **ret_splitter, struct etl_error *err);
+etl_status csv_splitter_new(const struct csv_dialect *dialect, struct csv_splitter **ret_splitter,
+                            struct etl_error *err);
 void csv_splitter_free(struct csv_splitter *splitter); /* NULL-safe */
 
 /* Splits the record at the start of `data`. `is_end`: nothing will follow these bytes. A line ends with LF, CR LF or CR. No data at
  * all is CSV_MORE. */
-enum csv_result csv_split(struct csv_splitter *splitter, const char *data, size_t length, bool is_end, struct csv_record *record);
+enum csv_result csv_split(struct csv_splitter *splitter, const char *data, size_t length, bool is_end,
+                          struct csv_record *record);
 
 /* The same by libcsv alone: slow, and the reference that the splitter is tested against. Not for a dialect without quotes. */
 enum csv_result csv_split_reference(struct csv_splitter *splitter, const char *data, size_t length, bool is_end,

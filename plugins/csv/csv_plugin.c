@@ -1,4 +1,6 @@
 /* The descriptor of the CSV connectors. */
+#include "config.h"
+
 #include "plugins/csv/csv.h"
 
 static struct etl_connector source = {

@@ -1,5 +1,6 @@
 /* One reader: records of one stream as batches. A record that does not fit the types ends the batch; then the schema widens and the
  * record, which has not been consumed, is appended again. A checkpoint follows every batch. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,11 +28,11 @@ struct etl_reader {
     size_t bytes_max;
     uint32_t wait_ms;
     enum step step;
-    size_t columns;        /* of the current file */
-    bool has_new_schema;   /* SCHEMA is due */
-    bool has_new_position; /* something has been consumed since the last CHECKPOINT */
-    bool has_widened;      /* for the record that is next: it must fit now */
-    bool is_due;           /* CHECKPOINT is due */
+    size_t columns;          /* of the current file */
+    bool has_new_schema;     /* SCHEMA is due */
+    bool has_new_position;   /* something has been consumed since the last CHECKPOINT */
+    bool has_widened;        /* for the record that is next: it must fit now */
+    bool is_due;             /* CHECKPOINT is due */
     struct etl_buffer extra; /* the columns, for the state */
 };
 
@@ -43,7 +44,8 @@ static etl_status take_request(struct etl_reader *reader, const struct etl_read_
     if (*request->slice)
         return etl_fail(err, ETL_UNSUPPORTED, "stream %s has no slice %s", request->stream, request->slice);
     if (request->state && request->state_len > 0 && request->state_version != STATE_VERSION)
-        return etl_fail(err, ETL_STATE_INVALID, "the saved state is of version %u: use a newer etlhost or ask for a full refresh",
+        return etl_fail(err, ETL_STATE_INVALID,
+                        "the saved state is of version %u: use a newer etlhost or ask for a full refresh",
                         (unsigned)request->state_version);
     reader->stream = strdup(request->stream);
     reader->filter = strdup(*settings->stream ? "" : request->stream);
@@ -53,9 +55,11 @@ static etl_status take_request(struct etl_reader *reader, const struct etl_read_
     if (request->state)
         memcpy(reader->state, request->state, (size_t)request->state_len);
     reader->state_len = request->state ? (size_t)request->state_len : 0;
-    reader->rows_max = request->batch_rows_hint > 0 && request->batch_rows_hint < INT32_MAX ? (int64_t)request->batch_rows_hint : 8192;
-    reader->bytes_max = request->batch_bytes_hint > 0 && request->batch_bytes_hint < INT32_MAX ? (size_t)request->batch_bytes_hint
-                                                                                               : (size_t)4 * 1024 * 1024;
+    reader->rows_max =
+        request->batch_rows_hint > 0 && request->batch_rows_hint < INT32_MAX ? (int64_t)request->batch_rows_hint : 8192;
+    reader->bytes_max = request->batch_bytes_hint > 0 && request->batch_bytes_hint < INT32_MAX
+                            ? (size_t)request->batch_bytes_hint
+                            : (size_t)4 * 1024 * 1024;
     reader->wait_ms = request->max_wait_ms > 0 ? request->max_wait_ms : 1000;
     if (*settings->stream && strcmp(settings->stream, request->stream) != 0)
         return etl_fail(err, ETL_NOT_FOUND, "there is no stream %s, only %s", request->stream, settings->stream);
@@ -69,7 +73,9 @@ static etl_status seed(struct etl_reader *reader, struct etl_error *err)
     struct ArrowSchema schema = {.release = NULL};
     if (reader->state_len == 0 || !etl_json_find(reader->state, reader->state_len, "extra", &extra))
         return ETL_OK;
-    etl_status status = csv_schema_parse(extra, &schema, err);
+    etl_status status = etl_schema_read_json(extra.data, extra.length, &schema, err);
+    if (status == ETL_DATA)
+        status = etl_prefix(err, ETL_STATE_INVALID, "the saved state has malformed columns: ");
     if (status == ETL_OK)
         status = etl_shredder_seed(reader->shredder, &schema, err);
     etl_schema_release(&schema);
@@ -91,8 +97,8 @@ static etl_status open_input(struct etl_reader *reader, struct etl_error *err)
     return status;
 }
 
-etl_status csv_read_open(struct etl_source *source, const struct etl_read_request *request, struct etl_reader **ret_reader,
-                         struct etl_error *err)
+etl_status csv_read_open(struct etl_source *source, const struct etl_read_request *request,
+                         struct etl_reader **ret_reader, struct etl_error *err)
 {
     etl_status status = ETL_OK;
     const struct etl_reject_service *reject = source->host->get_extension(source->host, ETL_EXT_REJECT);
@@ -156,7 +162,8 @@ static etl_status sample_files(struct etl_reader *reader, struct etl_error *err)
     struct csv_input *input = NULL;
     bool found = false, waits = false;
     /* Without host: its warnings come from the main pass. */
-    etl_status status = csv_input_open(NULL, &source->format, reader->filter, reader->state, reader->state_len, &input, err);
+    etl_status status =
+        csv_input_open(NULL, &source->format, reader->filter, reader->state, reader->state_len, &input, err);
     if (status != ETL_OK)
         return status;
     csv_watch(source, input);
@@ -173,7 +180,8 @@ out:
 static etl_status sample_pipe(struct etl_reader *reader, bool *ret_waits, struct etl_error *err)
 {
     csv_input_hold(reader->input);
-    etl_status status = csv_sample(reader->input, &reader->source->format, true, reader->wait_ms, reader->shredder, ret_waits, err);
+    etl_status status =
+        csv_sample(reader->input, &reader->source->format, true, reader->wait_ms, reader->shredder, ret_waits, err);
     csv_input_rewind(reader->input);
     return status;
 }
@@ -202,7 +210,7 @@ static etl_status emit_schema(struct etl_reader *reader, struct etl_message *mes
     if (status != ETL_OK)
         return status;
     etl_buffer_reset(&reader->extra);
-    csv_schema_print(&schema, &reader->extra);
+    etl_schema_write_json(&reader->extra, &schema);
     if (!etl_buffer_text(&reader->extra)) {
         etl_schema_release(&schema);
         return etl_fail(err, ETL_UNSUPPORTED, "the %zu columns do not fit a state of 1 MiB", reader->columns);
@@ -284,7 +292,8 @@ static etl_status widen(struct etl_reader *reader, const struct etl_bytes *cells
 }
 
 /* Appends one record. *ret_flush: what has been appended has to be handed out first. */
-static etl_status append(struct etl_reader *reader, const struct etl_bytes *cells, bool *ret_flush, struct etl_error *err)
+static etl_status append(struct etl_reader *reader, const struct etl_bytes *cells, bool *ret_flush,
+                         struct etl_error *err)
 {
     bool fits = false;
     etl_status status = etl_shredder_append_cells(reader->shredder, cells, reader->columns, &fits, err);
@@ -310,7 +319,8 @@ static etl_status end_file(struct etl_reader *reader, struct etl_error *err)
 
 static bool is_full(const struct etl_reader *reader)
 {
-    return etl_shredder_rows(reader->shredder) >= reader->rows_max || etl_shredder_bytes(reader->shredder) >= reader->bytes_max;
+    return etl_shredder_rows(reader->shredder) >= reader->rows_max ||
+           etl_shredder_bytes(reader->shredder) >= reader->bytes_max;
 }
 
 /* Appends records until a message is due. *ret_waits: a pipe has nothing. */

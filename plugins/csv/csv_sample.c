@@ -35,7 +35,8 @@ static etl_status observe(struct csv_input *input, const struct etl_bytes *cells
     return status == ETL_DATA ? ETL_OK : status;
 }
 
-static etl_status next_file(struct csv_input *input, struct etl_shredder *shredder, bool *ret_found, struct etl_error *err)
+static etl_status next_file(struct csv_input *input, struct etl_shredder *shredder, bool *ret_found,
+                            struct etl_error *err)
 {
     etl_status status = csv_input_next_file(input, ret_found, err);
     if (status == ETL_OK && *ret_found)
@@ -52,7 +53,8 @@ etl_status csv_sample(struct csv_input *input, const struct csv_format *format, 
     bool has_file = true;
     *ret_waits = false;
     ETL_TRY(csv_set_columns(input, shredder, err));
-    while (rows < format->settings.sample_rows && bytes < CSV_SAMPLE_BYTES && (!one_file || csv_input_can_hold_more(input))) {
+    while (rows < format->settings.sample_rows && bytes < CSV_SAMPLE_BYTES &&
+           (!one_file || csv_input_can_hold_more(input))) {
         enum csv_found found = CSV_FOUND_END;
         const struct etl_bytes *cells = NULL;
         ETL_TRY(csv_input_record(input, wait_ms, &found, &cells, err));

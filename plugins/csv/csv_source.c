@@ -15,7 +15,8 @@ const char *csv_source_schema(void)
 
 /* ---- settings ---- */
 
-etl_status csv_parse_byte(const char *setting, const char *text, bool may_be_empty, char *ret_byte, struct etl_error *err)
+etl_status csv_parse_byte(const char *setting, const char *text, bool may_be_empty, char *ret_byte,
+                          struct etl_error *err)
 {
     if (strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0) {
         *ret_byte = '\t';
@@ -60,7 +61,8 @@ etl_status csv_format_init(struct csv_format *format, const char *config, size_t
         goto out;
     }
     format->encoding = encoding_of(settings->encoding);
-    format->is_plain_null = !settings->trim && settings->null_values[0] && !*settings->null_values[0] && !settings->null_values[1];
+    format->is_plain_null =
+        !settings->trim && settings->null_values[0] && !*settings->null_values[0] && !settings->null_values[1];
 out:
     if (status != ETL_OK)
         csv_format_fini(format);
@@ -73,8 +75,8 @@ void csv_format_fini(struct csv_format *format)
     *format = (struct csv_format){.is_plain_null = false};
 }
 
-static etl_status source_open(const struct etl_host *host, const char *config, size_t length, struct etl_source **ret_source,
-                              struct etl_error *err)
+static etl_status source_open(const struct etl_host *host, const char *config, size_t length,
+                              struct etl_source **ret_source, struct etl_error *err)
 {
     struct etl_source *source = calloc(1, sizeof *source);
     if (!source)
@@ -153,8 +155,8 @@ out:
     return status;
 }
 
-static etl_status emit_stream(struct etl_source *source, const char *name, const char *filter, etl_emit_stream emit, void *arg,
-                              struct etl_error *err)
+static etl_status emit_stream(struct etl_source *source, const char *name, const char *filter, etl_emit_stream emit,
+                              void *arg, struct etl_error *err)
 {
     struct etl_buffer json = {0};
     struct ArrowSchema schema = {.release = NULL};
@@ -221,8 +223,8 @@ static etl_status discover_files(struct etl_source *source, etl_emit_stream emit
     struct etl_input_files *files = NULL;
     char **names = NULL;
     size_t count = 0;
-    etl_status status = etl_input_files_open(source->host, source->format.settings.path, source->format.settings.compression, NULL,
-                                             0, &files, err);
+    etl_status status = etl_input_files_open(source->host, source->format.settings.path,
+                                             source->format.settings.compression, NULL, 0, &files, err);
     if (status == ETL_OK)
         status = list_streams(etl_input_files_list(files), &names, &count, err);
     etl_input_files_close(files);

@@ -159,7 +159,8 @@ static int compare_only_names(const void *a, const void *b)
 
 /* Replaces a name by the first of "name_2", "name_3" ... from *number on that no column has. Two different names never give the
  * same one: the number is what stands behind the last "_". */
-static etl_status rename_column(char **name, const struct name_index *sorted, size_t count, unsigned *number, struct etl_error *err)
+static etl_status rename_column(char **name, const struct name_index *sorted, size_t count, unsigned *number,
+                                struct etl_error *err)
 {
     struct etl_buffer longer = {0};
     const char *text = NULL;
@@ -178,7 +179,8 @@ static etl_status rename_column(char **name, const struct name_index *sorted, si
     return ETL_OK;
 }
 
-static etl_status make_unique(const struct etl_host *host, const char *where, struct csv_header *header, struct etl_error *err)
+static etl_status make_unique(const struct etl_host *host, const char *where, struct csv_header *header,
+                              struct etl_error *err)
 {
     etl_status status = ETL_OK;
     unsigned number = 2, warned = 0;
@@ -206,8 +208,8 @@ static etl_status make_unique(const struct etl_host *host, const char *where, st
         }
         ETL_TRY(rename_column(&header->names[index], sorted, header->count, &number, err));
         if (warned++ < 10)
-            etl_log(host, ETL_LOG_WARN, "%s: column %zu has the name of an earlier one and is read as %s", where, index + 1,
-                    header->names[index]);
+            etl_log(host, ETL_LOG_WARN, "%s: column %zu has the name of an earlier one and is read as %s", where,
+                    index + 1, header->names[index]);
     }
 out:
     for (size_t i = 0; old && i < header->count; i++)
@@ -232,7 +234,8 @@ etl_status csv_header_from_cells(const struct etl_host *host, const struct etl_b
             cell.data = empty;
         }
         if (!etl_is_utf8(cell.data, cell.length) || memchr(cell.data, '\0', cell.length)) {
-            status = etl_fail(err, ETL_DATA, "%s: the name of column %zu is not valid text: is the encoding right?", where, i + 1);
+            status = etl_fail(err, ETL_DATA, "%s: the name of column %zu is not valid text: is the encoding right?",
+                              where, i + 1);
             goto out;
         }
         header.names[i] = strndup(cell.data, cell.length);

@@ -2,19 +2,19 @@
 #ifndef PLUGINS_CSV_CSV_TEXT_H
 #define PLUGINS_CSV_CSV_TEXT_H
 
-#include "plugins/csv/csv.h"
+#include "plugins/csv/csv_source.h"
 
 struct csv_decoder {
     enum csv_encoding encoding;
-    bool has_started; /* the byte order mark has been looked for */
-    bool has_mark;    /* and found */
-    bool is_big;      /* UTF-16 */
+    bool has_started;         /* the byte order mark has been looked for */
+    bool has_mark;            /* and found */
+    bool is_big;              /* UTF-16 */
     unsigned char pending[4]; /* the start of a character */
     size_t pending_length;
 };
 
 /* UTF-8 made from `length` bytes has at most CSV_DECODED_MAX(length) bytes. */
-#define CSV_DECODED_MAX(length) ((length) * 3 + 16)
+#define CSV_DECODED_MAX(length) ((length)*3 + 16)
 
 /* Decodes into `to`, returns the number of bytes. Invalid UTF-16 becomes invalid UTF-8, so that it is found where values are
  * checked. `is_end`: a rest of a character is invalid. */

@@ -9,7 +9,8 @@
 #define ONES  UINT64_C(0x0101010101010101)
 #define HIGHS UINT64_C(0x8080808080808080)
 
-typedef void (*put_cell)(const struct csv_row_writer *rows, const struct etl_view *view, int64_t row, struct etl_buffer *text);
+typedef void (*put_cell)(const struct csv_row_writer *rows, const struct etl_view *view, int64_t row,
+                         struct etl_buffer *text);
 
 struct csv_row_writer {
     const struct csv_layout *layout;
@@ -104,13 +105,15 @@ static inline void put_text(const struct csv_row_writer *rows, const char *data,
 
 /* ---- cells ---- */
 
-static void put_string(const struct csv_row_writer *rows, const struct etl_view *view, int64_t row, struct etl_buffer *text)
+static void put_string(const struct csv_row_writer *rows, const struct etl_view *view, int64_t row,
+                       struct etl_buffer *text)
 {
     struct etl_bytes bytes = etl_view_bytes(view, row);
     put_text(rows, bytes.data, bytes.length, text);
 }
 
-static void put_int(const struct csv_row_writer *rows, const struct etl_view *view, int64_t row, struct etl_buffer *text)
+static void put_int(const struct csv_row_writer *rows, const struct etl_view *view, int64_t row,
+                    struct etl_buffer *text)
 {
     char *to = room(text, ETL_VALUE_TEXT_MAX);
     (void)rows;
@@ -118,7 +121,8 @@ static void put_int(const struct csv_row_writer *rows, const struct etl_view *vi
         text->length += etl_format_int64(to, etl_view_int(view, row));
 }
 
-static void put_bool(const struct csv_row_writer *rows, const struct etl_view *view, int64_t row, struct etl_buffer *text)
+static void put_bool(const struct csv_row_writer *rows, const struct etl_view *view, int64_t row,
+                     struct etl_buffer *text)
 {
     bool value = etl_view_bool(view, row);
     char *to = room(text, 5);
@@ -129,7 +133,8 @@ static void put_bool(const struct csv_row_writer *rows, const struct etl_view *v
     text->length += value ? 4 : 5;
 }
 
-static void put_decimal(const struct csv_row_writer *rows, const struct etl_view *view, int64_t row, struct etl_buffer *text)
+static void put_decimal(const struct csv_row_writer *rows, const struct etl_view *view, int64_t row,
+                        struct etl_buffer *text)
 {
     char *to = room(text, ETL_VALUE_TEXT_MAX);
     (void)rows;
@@ -137,7 +142,8 @@ static void put_decimal(const struct csv_row_writer *rows, const struct etl_view
         text->length += etl_format_decimal(to, etl_view_decimal(view, row), view->type.scale);
 }
 
-static void put_timestamp(const struct csv_row_writer *rows, const struct etl_view *view, int64_t row, struct etl_buffer *text)
+static void put_timestamp(const struct csv_row_writer *rows, const struct etl_view *view, int64_t row,
+                          struct etl_buffer *text)
 {
     char *to = room(text, ETL_VALUE_TEXT_MAX);
     (void)rows;
@@ -146,7 +152,8 @@ static void put_timestamp(const struct csv_row_writer *rows, const struct etl_vi
 }
 
 /* Any kind, through the common text form. */
-static void put_any(const struct csv_row_writer *rows, const struct etl_view *view, int64_t row, struct etl_buffer *text)
+static void put_any(const struct csv_row_writer *rows, const struct etl_view *view, int64_t row,
+                    struct etl_buffer *text)
 {
     etl_buffer_reset(rows->scratch);
     etl_text_add_cell(rows->scratch, view, row);
@@ -184,8 +191,8 @@ static put_cell choose(const struct csv_layout *layout, const struct etl_type *t
 
 /* ---- rows ---- */
 
-etl_status csv_row_writer_new(const struct csv_layout *layout, const struct ArrowSchema *schema, struct csv_row_writer **ret_rows,
-                              struct etl_error *err)
+etl_status csv_row_writer_new(const struct csv_layout *layout, const struct ArrowSchema *schema,
+                              struct csv_row_writer **ret_rows, struct etl_error *err)
 {
     etl_status status = ETL_OK;
     struct csv_row_writer *rows = calloc(1, sizeof *rows);
@@ -239,7 +246,8 @@ void csv_write_header(struct csv_row_writer *rows, struct etl_buffer *text)
     etl_buffer_add_text(text, rows->layout->line_end);
 }
 
-etl_status csv_row_writer_set(struct csv_row_writer *rows, const struct ArrowArray *batch, uint64_t flags, struct etl_error *err)
+etl_status csv_row_writer_set(struct csv_row_writer *rows, const struct ArrowArray *batch, uint64_t flags,
+                              struct etl_error *err)
 {
     etl_view_set(&rows->view, batch);
     bool has_delete = rows->view.op_column < 0 && (flags & ETL_OP_MASK) == ETL_OP_DELETE;

@@ -11,6 +11,7 @@ plugins_csv_libcsv_plugin_la_SOURCES = \
 	plugins/csv/csv_sample.c \
 	plugins/csv/csv_sample.h \
 	plugins/csv/csv_source.c \
+	plugins/csv/csv_source.h \
 	plugins/csv/csv_text.c \
 	plugins/csv/csv_text.h \
 	plugins/csv/csv_write.c \
