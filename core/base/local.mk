@@ -2,4 +2,5 @@ core_libcore_la_SOURCES += \
 	core/base/clock.c core/base/clock.h \
 	core/base/file.c core/base/file.h \
 	core/base/status.c core/base/status.h \
-	core/base/string.c core/base/string.h
+	core/base/string.c core/base/string.h \
+	core/base/units.c core/base/units.h

@@ -29,25 +29,25 @@ struct stream_config {
 };
 
 struct pipeline {
-    char *id;                 /* given or computed: see pipeline_finish */
-    char *source, *dest;      /* connector arguments */
-    json_t *source_settings;  /* objects, unresolved */
+    char *id;                /* given or computed: see pipeline_finish */
+    char *source, *dest;     /* connector arguments */
+    json_t *source_settings; /* objects, unresolved */
     json_t *dest_settings;
     char **include, **exclude; /* stream globs; NULL = all / none */
     struct stream_config defaults;
     struct stream_config *streams; /* most specific wins: exact name before glob, later before earlier */
     size_t stream_count;
-    char *mask_key;            /* ${env:..} resolved; NULL = none */
-    char *delivery;            /* requested class or NULL */
-    char *state;               /* location or NULL */
+    char *mask_key; /* ${env:..} resolved; NULL = none */
+    char *delivery; /* requested class or NULL */
+    char *state;    /* location or NULL */
     char *plugin_dir;
-    int64_t parallel;               /* default: number of CPUs, at most 8 */
-    int64_t memory_limit_bytes;     /* 0 = default */
-    int64_t commit_rows;            /* commit at the next checkpoint after this many rows; 0 = no limit */
-    int64_t commit_bytes;           /* ... bytes; default 128 MiB */
-    double commit_seconds;          /* ... or this long; default 10 */
+    int64_t parallel;                /* default: number of CPUs, at most 8 */
+    int64_t memory_limit_bytes;      /* 0 = default */
+    int64_t commit_rows;             /* commit at the next checkpoint after this many rows; 0 = no limit */
+    int64_t commit_bytes;            /* ... bytes; default 128 MiB */
+    double commit_seconds;           /* ... or this long; default 10 */
     int64_t batch_rows, batch_bytes; /* hints; default 8192 rows, 2 MiB */
-    int64_t retries;                /* default 5 */
+    int64_t retries;                 /* default 5 */
     bool full_refresh, dry_run;
 };
 
@@ -59,7 +59,8 @@ etl_status pipeline_read(const char *path, struct pipeline *pipeline, struct etl
 
 /* Completes: source and dest are required, computes the id when none is set ("csv-to-sqlite-" + 8 hex digits of a stable hash of connector ids and
  * their settings without those that a schema marks writeOnly). Schemas may be NULL. */
-etl_status pipeline_finish(struct pipeline *pipeline, const char *source_schema, const char *dest_schema, struct etl_error *err);
+etl_status pipeline_finish(struct pipeline *pipeline, const char *source_schema, const char *dest_schema,
+                           struct etl_error *err);
 
 /* The settings that apply to one stream: its entries merged over the defaults; borrowed strings. */
 void pipeline_stream(const struct pipeline *pipeline, const char *stream, struct stream_config *ret_config);

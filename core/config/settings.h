@@ -25,7 +25,8 @@ etl_status settings_add_option(json_t *settings, const char *text, struct etl_er
 /* Reads a JSON or YAML (by content) file into a json value. Errors carry file:line:column. Duplicate keys are errors. YAML scalars follow the core
  * schema; only true/false are booleans. */
 etl_status config_read_file(const char *path, json_t **ret_value, struct etl_error *err);
-etl_status config_read_text(const char *name, const char *text, size_t length, json_t **ret_value, struct etl_error *err);
+etl_status config_read_text(const char *name, const char *text, size_t length, json_t **ret_value,
+                            struct etl_error *err);
 
 /* Plain-text help for a schema, for `etlhost inspect`: one block per setting. The caller frees. */
 char *settings_help(const char *schema);
