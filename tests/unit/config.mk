@@ -1,1 +1,12 @@
-# Tests of this part.
+# Leaf helpers and configuration.
+if HAVE_CRITERION
+config_unit_tests = tests/unit/test_base tests/unit/test_config
+check_PROGRAMS += $(config_unit_tests)
+TESTS += $(config_unit_tests)
+tests_unit_test_base_SOURCES = tests/unit/test_base.c
+tests_unit_test_base_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_base_LDADD = $(UNIT_LDADD)
+tests_unit_test_config_SOURCES = tests/unit/test_config.c
+tests_unit_test_config_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_config_LDADD = $(UNIT_LDADD)
+endif
