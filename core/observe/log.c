@@ -221,21 +221,32 @@ static size_t scrub(const char *text, size_t length, char *out, size_t capacity,
 
 /* ---- text ---- */
 
+/* What the first byte of a character of well-formed UTF-8 demands: how many bytes, and the range of the second (it shuts out overlong
+ * forms, surrogates and what is beyond Unicode). */
+static const struct {
+    unsigned char first_min, first_max, size, second_min, second_max;
+} utf8_forms[] = {
+    {0x00, 0x7f, 1, 0x00, 0x00}, {0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf},
+    {0xe1, 0xec, 3, 0x80, 0xbf}, {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf},
+    {0xf0, 0xf0, 4, 0x90, 0xbf}, {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f},
+};
+
 /* Length of the character at `text` when it is well-formed UTF-8, else 0. */
 static size_t utf8_length(const unsigned char *text, size_t length)
 {
-    unsigned char c = text[0];
-    size_t size = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    size_t form = 0;
+    size_t forms = sizeof(utf8_forms) / sizeof(utf8_forms[0]);
 
-    if (size == 0 || size > length)
+    while (form < forms && (text[0] < utf8_forms[form].first_min || text[0] > utf8_forms[form].first_max))
+        form++;
+    if (form == forms || utf8_forms[form].size > length)
         return 0;
-    for (size_t i = 1; i < size; i++)
+    if (utf8_forms[form].size > 1 && (text[1] < utf8_forms[form].second_min || text[1] > utf8_forms[form].second_max))
+        return 0;
+    for (size_t i = 2; i < utf8_forms[form].size; i++)
         if ((text[i] & 0xc0) != 0x80)
             return 0;
-    if ((c == 0xe0 && text[1] < 0xa0) || (c == 0xed && text[1] > 0x9f) || (c == 0xf0 && text[1] < 0x90) ||
-        (c == 0xf4 && text[1] > 0x8f))
-        return 0;
-    return size;
+    return utf8_forms[form].size;
 }
 
 /* Makes `text` valid UTF-8 without control characters (they could drive a terminal or fake a line), in place. A line end or tab becomes

@@ -114,6 +114,20 @@ Test(log, secrets)
     cr_assert_null(log_scrub(NULL));
 }
 
+Test(log, well_formed_and_other_bytes)
+{
+    expect_scrubbed("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z", "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z");
+    expect_scrubbed("\xf4\x8f\xbf\xbf\xed\x9f\xbf\xee\x80\x80", "\xf4\x8f\xbf\xbf\xed\x9f\xbf\xee\x80\x80");
+    expect_scrubbed("\xc0\xaf", "??");                                /* overlong */
+    expect_scrubbed("\xe0\x80\xaf", "???");                           /* overlong */
+    expect_scrubbed("\xf0\x80\x80\xaf", "????");                      /* overlong */
+    expect_scrubbed("\xed\xa0\x80", "???");                           /* surrogate */
+    expect_scrubbed("\xf4\x90\x80\x80", "????");                      /* beyond Unicode */
+    expect_scrubbed("\xe2\x82", "??");                                /* cut */
+    expect_scrubbed("\x80\xbf\xff", "???");                           /* no first byte */
+    expect_scrubbed("\x1b[2J\x7f\xc2\x9b\xc2\xa0", "?[2J??\xc2\xa0"); /* controls, and a blank that is none */
+}
+
 Test(log, secret_of_several_lines)
 {
     log_add_secret("-----BEGIN-----\nMIIEvQIBADANBg\r\nshort\n");
