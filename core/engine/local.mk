@@ -3,6 +3,8 @@ core_libcore_la_SOURCES += \
 	core/engine/commit.c core/engine/commit.h \
 	core/engine/dead_letter.c core/engine/dead_letter.h \
 	core/engine/dead_letter_source.c core/engine/dead_letter_source.h \
+	core/engine/explain.c \
+	core/engine/generation.c core/engine/generation.h \
 	core/engine/intake.c core/engine/intake.h \
 	core/engine/plan.c core/engine/plan.h \
 	core/engine/queue.c core/engine/queue.h \

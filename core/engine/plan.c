@@ -293,7 +293,7 @@ char *plan_difference(const char *old_fingerprint, const char *new_fingerprint)
     for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
         const json_t *a = json_object_get(before, fields[i][0]), *b = json_object_get(after, fields[i][0]);
         char *old_text = NULL, *new_text = NULL, *more = NULL;
-        if (json_equal(a, b))
+        if (a == b || json_equal(a, b))
             continue;
         old_text = field_text(a);
         new_text = field_text(b);
@@ -307,24 +307,6 @@ char *plan_difference(const char *old_fingerprint, const char *new_fingerprint)
     json_decref(before);
     json_decref(after);
     return text;
-}
-
-struct generation_choice plan_generation(const struct generation_facts *facts)
-{
-    struct generation_choice choice = {.generation = facts->can_build ? facts->generation : 0};
-    bool is_unfinished = facts->is_known && !facts->is_reset && !facts->is_complete && facts->is_same;
-    if (is_unfinished && !facts->full_refresh) {
-        choice.is_building = true;
-    } else if (facts->is_overwrite || (facts->can_build && facts->is_known &&
-                                       (facts->full_refresh || facts->is_reset || !facts->is_complete))) {
-        choice.generation++;
-        choice.is_building = choice.is_new = true;
-    } else if (facts->full_refresh || facts->is_reset) {
-        choice.ignore_state = true;
-    } else if (facts->is_known && !facts->is_reset && !facts->is_same) {
-        choice.is_invalid = true;
-    }
-    return choice;
 }
 
 uint64_t plan_batch_rows(int64_t limit, uint64_t rows)

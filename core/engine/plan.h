@@ -33,24 +33,6 @@ void plan_fini(struct plan *plan);
  * out. The caller frees. */
 char *plan_difference(const char *old_fingerprint, const char *new_fingerprint);
 
-/* Which generation a run works in. */
-struct generation_facts {
-    bool is_overwrite, full_refresh;
-    bool can_build;            /* the destination has ETL_CAP_GENERATIONS */
-    bool is_known;             /* the store knows the stream */
-    bool is_reset;             /* the user has reset it */
-    uint64_t generation;       /* newest known */
-    bool is_complete, is_same; /* of it: load finished; fingerprint unchanged */
-};
-struct generation_choice {
-    uint64_t generation;
-    bool is_building;  /* it is a load that ends with FINAL */
-    bool is_new;       /* starts without state */
-    bool ignore_state; /* no new generation, but the source starts over (destination without generations) */
-    bool is_invalid;   /* the saved state does not belong to these settings: refuse */
-};
-struct generation_choice plan_generation(const struct generation_facts *facts);
-
 /* Rows per batch that add up to `limit` (when a divisor is near), else close to it. limit <= 0: `rows`. */
 uint64_t plan_batch_rows(int64_t limit, uint64_t rows);
 

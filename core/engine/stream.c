@@ -11,6 +11,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/string.h"
+#include "core/engine/generation.h"
 #include "core/observe/log.h"
 
 #define SLICES_MAX     10000
@@ -239,14 +240,14 @@ static etl_status choose_generation(struct stream *stream, const struct state_st
     bool is_final = false;
     if (!found && facts.can_build)
         ETL_TRY(ask_dest(stream, &facts, err));
-    *ret_choice = plan_generation(&facts);
+    *ret_choice = generation_choose(&facts);
     stream->generation = ret_choice->generation;
     if (ret_choice->is_building && !ret_choice->is_new) {
         ETL_TRY(ask_is_final(stream, first ? first : "", &is_final, err));
         if (is_final) {
             facts.is_complete = true;
             stream->is_dirty = true;
-            *ret_choice = plan_generation(&facts);
+            *ret_choice = generation_choose(&facts);
             stream->generation = ret_choice->generation;
         }
     }

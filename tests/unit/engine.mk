@@ -1,1 +1,15 @@
 # Tests of this part.
+engine_plain_tests = tests/unit/test_queue
+check_PROGRAMS += $(engine_plain_tests)
+TESTS += $(engine_plain_tests)
+tests_unit_test_queue_SOURCES = tests/unit/test_queue.c
+tests_unit_test_queue_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_queue_LDADD = core/libcore.la
+if HAVE_CRITERION
+engine_unit_tests = tests/unit/test_commit
+check_PROGRAMS += $(engine_unit_tests)
+TESTS += $(engine_unit_tests)
+tests_unit_test_commit_SOURCES = tests/unit/test_commit.c
+tests_unit_test_commit_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_commit_LDADD = $(UNIT_LDADD)
+endif
