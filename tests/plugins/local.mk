@@ -1,2 +1,3 @@
 # Tests of this part.
 include tests/plugins/sqlite.mk
+include tests/plugins/jsonl.mk
