@@ -234,14 +234,16 @@ static void add_line(struct etl_writer *writer, int64_t row)
 
 static etl_status flush(struct etl_writer *writer, struct etl_error *err)
 {
+    bool is_new = writer->lines.length > 0;
     etl_status status = ETL_OK;
 
     if (writer->lines.failed) {
         etl_buffer_reset(&writer->lines);
         return etl_fail(err, ETL_NOMEM, "a row does not fit into memory as a line");
     }
-    if (writer->lines.length)
-        status = etl_output_files_write(writer->files, writer->lines.data, writer->lines.length, NULL, err);
+    /* A new file needs no header: the same lines again. */
+    while (status == ETL_OK && is_new)
+        status = etl_output_files_write(writer->files, writer->lines.data, writer->lines.length, &is_new, err);
     etl_buffer_reset(&writer->lines);
     return status;
 }
