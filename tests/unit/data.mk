@@ -1,6 +1,6 @@
 # Tests of core/data.
+if HAVE_CRITERION
 DATA_TESTS = tests/unit/test_batch tests/unit/test_fit tests/unit/test_schema_change tests/unit/test_transform
-EXTRA_DIST += tests/unit/data_helpers.h
 check_PROGRAMS += $(DATA_TESTS)
 TESTS += $(DATA_TESTS)
 
@@ -16,3 +16,5 @@ tests_unit_test_schema_change_LDADD = $(UNIT_LDADD)
 tests_unit_test_transform_SOURCES = tests/unit/test_transform.c
 tests_unit_test_transform_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_transform_LDADD = $(UNIT_LDADD)
+endif
+EXTRA_DIST += tests/unit/data_helpers.h
