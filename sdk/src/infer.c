@@ -47,6 +47,7 @@ static bool scan_number(struct etl_bytes text, struct number_facts *ret_facts)
     ptrdiff_t whole_digits = 0, fraction_digits = 0;
     int exponent = 0;
     int64_t integer = 0;
+    double number = 0;
     struct number_facts facts = {.has_plain = true};
     if (at < end && *at == '-')
         at++;
@@ -77,6 +78,8 @@ static bool scan_number(struct etl_bytes text, struct number_facts *ret_facts)
     facts.int_digits = clamp_digits(whole_digits + exponent);
     facts.scale = clamp_digits(fraction_digits - exponent);
     facts.not_int64 = facts.has_plain && (fraction || !etl_parse_int64(text.data, text.length, &integer));
+    if (facts.has_exponent || facts.int_digits > DIGITS_MAX)
+        facts.not_double = !etl_parse_double(text.data, text.length, &number);
     *ret_facts = facts;
     return true;
 }
@@ -305,6 +308,7 @@ static void join_facts(struct number_facts *facts, const struct number_facts *mo
     facts->has_exponent |= more->has_exponent;
     facts->not_int64 |= more->not_int64;
     facts->is_extreme |= more->is_extreme;
+    facts->not_double |= more->not_double;
 }
 
 static enum known known_of_look(enum look look)
@@ -391,20 +395,24 @@ void infer_join(struct field *field, const struct value *value)
 
 /* ---- types --------------------------------------------------------------------------------------------------------- */
 
+/* True when an announced decimal holds everything as it is. */
+static bool is_within(const struct number_facts *facts, const struct etl_type *type)
+{
+    return type->kind == ETL_KIND_DECIMAL && !facts->has_exponent && facts->scale <= type->scale &&
+           facts->int_digits <= type->precision - type->scale;
+}
+
 static struct etl_type number_type(const struct field *field)
 {
     const struct number_facts *facts = &field->number;
-    int whole = facts->int_digits, digits = 0;
-    struct etl_type type = {.kind = ETL_KIND_INT, .bits = 64};
-    bool is_int = facts->has_plain && !facts->has_exponent && !facts->not_int64;
-    if (is_int)
-        return type;
-    if (!facts->has_plain)
-        return (struct etl_type){.kind = ETL_KIND_DOUBLE, .bits = 64};
-    digits = whole + facts->scale;
-    if (digits > DIGITS_MAX || facts->is_extreme)
-        return facts->has_exponent ? (struct etl_type){.kind = ETL_KIND_DOUBLE, .bits = 64}
-                                   : (struct etl_type){.kind = ETL_KIND_STRING};
+    const struct etl_type text = {.kind = ETL_KIND_STRING}, number = {.kind = ETL_KIND_DOUBLE, .bits = 64};
+    int digits = facts->int_digits + facts->scale;
+    if (field->is_pinned && is_within(facts, &field->pinned))
+        return field->pinned;
+    if (facts->has_plain && !facts->has_exponent && !facts->not_int64)
+        return (struct etl_type){.kind = ETL_KIND_INT, .bits = 64};
+    if (!facts->has_plain || digits > DIGITS_MAX || facts->is_extreme)
+        return facts->has_exponent && !facts->not_double ? number : text;
     if (digits < DIGITS_ROOMY)
         digits = DIGITS_ROOMY;
     return (struct etl_type){.kind = ETL_KIND_DECIMAL, .precision = (uint8_t)digits, .scale = (int8_t)facts->scale};

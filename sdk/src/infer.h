@@ -25,6 +25,7 @@ struct number_facts {
     bool has_exponent;
     bool not_int64;  /* some plain one is no int64 */
     bool is_extreme; /* some with an exponent out of all proportion */
+    bool not_double; /* some is beyond the range of doubles */
 };
 
 struct value {

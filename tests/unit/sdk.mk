@@ -44,3 +44,34 @@ tests_unit_test_output_files_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_output_files_LDADD = sdk/libetlhost-sdk-files.la sdk/libetlhost-sdk.la $(FILES_LIBS) $(CRITERION_LIBS)
 endif
 endif
+
+# Types, batches, commit table, shredder.
+if HAVE_CRITERION
+UNIT_SDK_DATA_TESTS = \
+	tests/unit/test_type_schema \
+	tests/unit/test_batch_builder \
+	tests/unit/test_batch_view \
+	tests/unit/test_stream_adapter \
+	tests/unit/test_commit_table \
+	tests/unit/test_shredder
+check_PROGRAMS += $(UNIT_SDK_DATA_TESTS)
+TESTS += $(UNIT_SDK_DATA_TESTS)
+tests_unit_test_type_schema_SOURCES = tests/unit/test_type_schema.c tests/unit/sdk_helpers.h
+tests_unit_test_type_schema_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_type_schema_LDADD = $(UNIT_SDK_LDADD) -lm
+tests_unit_test_batch_builder_SOURCES = tests/unit/test_batch_builder.c tests/unit/sdk_helpers.h
+tests_unit_test_batch_builder_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_batch_builder_LDADD = $(UNIT_SDK_LDADD) -lm
+tests_unit_test_batch_view_SOURCES = tests/unit/test_batch_view.c tests/unit/sdk_helpers.h
+tests_unit_test_batch_view_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_batch_view_LDADD = $(UNIT_SDK_LDADD) -lm
+tests_unit_test_stream_adapter_SOURCES = tests/unit/test_stream_adapter.c tests/unit/sdk_helpers.h
+tests_unit_test_stream_adapter_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_stream_adapter_LDADD = $(UNIT_SDK_LDADD) -lm
+tests_unit_test_commit_table_SOURCES = tests/unit/test_commit_table.c tests/unit/sdk_helpers.h
+tests_unit_test_commit_table_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_commit_table_LDADD = $(UNIT_SDK_LDADD) $(SQLITE_LIBS) -lm
+tests_unit_test_shredder_SOURCES = tests/unit/test_shredder.c tests/unit/sdk_helpers.h
+tests_unit_test_shredder_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_shredder_LDADD = $(UNIT_SDK_LDADD) -lm
+endif

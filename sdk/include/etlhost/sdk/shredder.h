@@ -4,13 +4,30 @@
  * Use: observe a sample, take the schema, then append records. When a record does not fit, nothing of it is appended: hand out
  * the rows so far (etl_shredder_finish), observe the record (the schema widens), send the new schema, append it again.
  *
- * Inference (architecture: "Data"): true/false -> bool; integers that fit int64 -> int64; other plain numbers -> decimal(p,s)
- * that holds all seen, up to 38 digits; numbers only in exponent notation -> double; dates, timestamps (with and without zone
- * are different types), canonical UUIDs stay text; everything else, and any mixture without a common type, -> text. JSON:
- * objects -> struct, arrays -> list, values that are now scalar and now nested, objects with more than `struct_fields_max`
- * keys, objects that were always empty, arrays of mixed items and anything below `depth_max` -> arrow.json. Times in JSON
- * strings are recognised as in CSV. Widening: int -> decimal -> text, date -> timestamp -> text, anything -> text; struct and list
- * widen inside; scalar against nested -> arrow.json.
+ * Inference
+ *   true/false                         -> bool
+ *   integers that fit int64            -> int64. "007", "+1" and a cell "-0" are no int64: they would not come back
+ *   other plain numbers                -> decimal(p,s) that holds all seen, with p at least 18 so that the next larger amount is no
+ *                                         schema change; beyond 38 digits text
+ *   numbers only in exponent notation  -> double. Mixed with plain numbers: cells -> text ("12E5" beside "1234" is a code); JSON ->
+ *                                         decimal when 38 digits hold all exactly, else double
+ *   2026-01-31; 2026-01-31T23:59:59[.ffffff][Z|+hh:mm] or with a space
+ *                                      -> date; timestamp with or without zone. The same in JSON strings
+ *   JSON objects -> struct, arrays -> list
+ *   objects and arrays that were always empty, objects with more than `struct_fields_max` keys, arrays whose items are of different
+ *   JSON types, values that are now scalar and now nested, anything nested deeper than `depth_max` -> arrow.json (raw text)
+ *   everything else (canonical UUIDs, empty strings, other spellings), and any mixture of scalars without a common type -> text
+ * Widening of a schema that has been taken: int -> decimal -> text, date -> timestamp without zone -> text, any scalar -> text; struct
+ * and list widen inside; scalar against nested -> arrow.json. It never narrows, and a value that fits as it is changes nothing: a
+ * double column takes plain numbers and NaN, a text column takes JSON numbers and booleans as written, a timestamp
+ * column takes dates as midnight, a decimal column takes "-0.00" and fewer digits.
+ *
+ * Coming back: for cells, the text form of an int64, bool, date or text value is the cell again, byte for byte. A decimal comes back as the same
+ * number at the column's scale ("1.5" as "1.50"), a timestamp as the same instant in canonical form (T, UTC), a double as the
+ * same double.
+ *
+ * Names: keys are taken as they are (case, dots, any UTF-8); the empty key is the column "_", an empty cell name "column_N", NUL bytes in
+ * a key become U+FFFD. At most 65536 columns and nested fields together. JSON null and an absent key are both NULL.
  */
 #ifndef ETL_SDK_SHREDDER_H
 #define ETL_SDK_SHREDDER_H
@@ -39,22 +56,26 @@ void etl_shredder_free(struct etl_shredder *shredder);
  * observe. */
 etl_status etl_shredder_seed(struct etl_shredder *shredder, const struct ArrowSchema *schema, struct etl_error *err);
 
-/* One JSON object. Anything else is ETL_DATA, as is malformed JSON; duplicate keys: the last one wins. */
-etl_status etl_shredder_observe_json(struct etl_shredder *shredder, const char *text, size_t length, struct etl_error *err);
+/* One JSON object. Anything else is ETL_DATA, as is malformed JSON; duplicate keys: the last one wins. A record that observe
+ * refuses has taught nothing, one that append refuses or that does not fit has left nothing behind. */
+etl_status etl_shredder_observe_json(struct etl_shredder *shredder, const char *text, size_t length,
+                                     struct etl_error *err);
 etl_status etl_shredder_append_json(struct etl_shredder *shredder, const char *text, size_t length, bool *ret_fits,
                                     struct etl_error *err);
 
 /* Cells of one row of named columns (etl_shredder_set_columns first, may be called again with other names). A cell with data
  * NULL is NULL. Cells are text in UTF-8; etl_shredder_append_cells answers ETL_DATA for invalid UTF-8 or NUL bytes, naming the
  * column. */
-etl_status etl_shredder_set_columns(struct etl_shredder *shredder, const char *const *names, size_t count, struct etl_error *err);
+etl_status etl_shredder_set_columns(struct etl_shredder *shredder, const char *const *names, size_t count,
+                                    struct etl_error *err);
 etl_status etl_shredder_observe_cells(struct etl_shredder *shredder, const struct etl_bytes *cells, size_t count,
                                       struct etl_error *err);
-etl_status etl_shredder_append_cells(struct etl_shredder *shredder, const struct etl_bytes *cells, size_t count, bool *ret_fits,
-                                     struct etl_error *err);
+etl_status etl_shredder_append_cells(struct etl_shredder *shredder, const struct etl_bytes *cells, size_t count,
+                                     bool *ret_fits, struct etl_error *err);
 
 /* Fixes the types as observed so far (columns in order of first appearance) and returns a copy of the schema. A schema taken
- * after a further observe contains the former columns first, in the same order. */
+ * after a further observe contains the former columns first, in the same order. ETL_MISUSE when it has changed while rows of the
+ * former one have not been handed out. */
 etl_status etl_shredder_schema(struct etl_shredder *shredder, struct ArrowSchema *ret_schema, struct etl_error *err);
 
 /* Why the last append did not fit: "column amount: \"abc\" is not int64". Valid until the next call. */
