@@ -1,6 +1,16 @@
 /* The descriptor of the SQLite plugin. */
 #include "plugins/sqlite/sqlite.h"
 
+static struct etl_connector source = {
+    .struct_size = sizeof(struct etl_connector),
+    .role = ETL_ROLE_SOURCE,
+    .id = "sqlite",
+    .summary = "Tables and views of a SQLite database",
+    .caps = ETL_CAP_CURSOR | ETL_CAP_PARALLEL,
+    .state_version = 1,
+    .source = &sqlite_source_ops,
+};
+
 static struct etl_connector dest = {
     .struct_size = sizeof(struct etl_connector),
     .role = ETL_ROLE_DEST,
@@ -11,7 +21,7 @@ static struct etl_connector dest = {
     .dest = &sqlite_dest_ops,
 };
 
-static const struct etl_connector *const connectors[] = {&dest, NULL};
+static const struct etl_connector *const connectors[] = {&source, &dest, NULL};
 
 static const struct etl_plugin plugin = {
     .struct_size = sizeof(struct etl_plugin),
@@ -27,6 +37,7 @@ static const struct etl_plugin plugin = {
 
 const struct etl_plugin *ETL_CALL etl_plugin_v1(void)
 {
+    source.config_schema = sqlite_source_schema();
     dest.config_schema = sqlite_dest_schema();
     return &plugin;
 }

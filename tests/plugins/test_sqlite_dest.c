@@ -10,6 +10,30 @@ static const struct etl_dest_ops *const ops = &sqlite_dest_ops;
 
 TestSuite(sqlite_dest, .init = kit_setup, .fini = kit_teardown);
 
+/* Rows "1|a;2|~" under the schema: ~ is NULL. */
+static void make_batch(const struct ArrowSchema *schema, const char *rows, struct ArrowArray *batch)
+{
+    struct etl_builder *builder = NULL;
+    char *copy = strdup(rows), *rest = copy, *row = NULL;
+
+    CR_OK(etl_builder_new(schema, &builder, &err));
+    while (*rows && (row = strsep(&rest, ";")) != NULL) {
+        for (int64_t i = 0; i < etl_builder_column_count(builder); i++) {
+            char *cell = strsep(&row, "|");
+            bool fits = true;
+            if (strcmp(cell, "~") == 0)
+                CR_OK(etl_append_null(etl_builder_column(builder, i), &err));
+            else
+                CR_OK(etl_append_text(etl_builder_column(builder, i), cell, strlen(cell), &fits, &err));
+            cr_assert(fits, "%s", cell);
+        }
+        CR_OK(etl_builder_end_row(builder, &err));
+    }
+    CR_OK(etl_builder_finish(builder, batch, &err));
+    etl_builder_free(builder);
+    free(copy);
+}
+
 static struct etl_dest *open_dest(const char *more)
 {
     struct etl_dest *dest = NULL;
