@@ -16,6 +16,7 @@ include tests/unit/engine.mk
 include tests/plugins/local.mk
 include tests/abi/local.mk
 include tests/scenario/local.mk
+include tests/sim/local.mk
 include tests/crash/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk

@@ -200,7 +200,7 @@ static etl_status no_match(const struct catalog *catalog, const char *wanted, st
 static bool matches_any(const struct catalog *catalog, const char *glob)
 {
     for (size_t i = 0; i < catalog->count; i++)
-        if (string_matches(glob, catalog->streams[i].name))
+        if (!strcmp(glob, catalog->streams[i].name) || string_matches(glob, catalog->streams[i].name))
             return true;
     return false;
 }

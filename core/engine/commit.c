@@ -7,8 +7,7 @@
 
 bool commit_is_due(const struct commit_limits *limits, uint64_t rows, uint64_t bytes, int64_t age_us)
 {
-    return (limits->rows && rows >= limits->rows) || (limits->bytes && bytes >= limits->bytes) ||
-           (limits->us > 0 && age_us >= limits->us);
+    return (limits->rows && rows >= limits->rows) || (limits->bytes && bytes >= limits->bytes) || age_us >= limits->us;
 }
 
 enum recovery_action commit_recover(const struct recovery_facts *facts)

@@ -8,7 +8,7 @@
 
 struct commit_limits {
     uint64_t rows, bytes; /* 0 = no limit */
-    int64_t us;
+    int64_t us;           /* 0 = at every checkpoint */
 };
 
 /* Whether a checkpoint is to be committed: the open unit has reached a limit. */

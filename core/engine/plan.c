@@ -123,7 +123,7 @@ static etl_status choose_contract(struct plan *plan, struct etl_error *err)
     return etl_fail(err, ETL_CONFIG, "contract \"%s\" is not one of evolve, freeze, discard-row, dead-letter", name);
 }
 
-static etl_status choose_deletes(struct plan *plan, struct etl_error *err)
+static etl_status choose_deletes(struct plan *plan, const struct pipeline *pipeline, struct etl_error *err)
 {
     const char *name = plan->config.deletes;
     bool can_delete = plan->mode == ETL_MODE_UPSERT;
@@ -139,8 +139,8 @@ static etl_status choose_deletes(struct plan *plan, struct etl_error *err)
         return etl_fail(err, ETL_CONFIG, "deletes \"%s\" is not one of hard, soft, ignore", name);
     if (plan->delete_mode == ETL_DELETE_IGNORE || can_delete)
         return ETL_OK;
-    /* One entry for all streams asks for deletes where they are possible; an entry of this stream's own is a mistake. */
-    if (!strcmp(plan->config.name ? plan->config.name : "*", "*")) {
+    /* The defaults ask for deletes where they are possible; in an entry for this stream it is a mistake. */
+    if (name == pipeline->defaults.deletes) {
         plan->delete_mode = ETL_DELETE_IGNORE;
         return ETL_OK;
     }
@@ -239,7 +239,7 @@ etl_status plan_resolve(const struct pipeline *pipeline, const struct connector 
     ETL_TRY(choose_mode(&plan, dest, err));
     ETL_TRY(choose_keys(&plan, err));
     ETL_TRY(choose_contract(&plan, err));
-    ETL_TRY(choose_deletes(&plan, err));
+    ETL_TRY(choose_deletes(&plan, pipeline, err));
     ETL_TRY(check_delivery(&plan, pipeline->delivery, dest, err));
     ETL_TRY(make_rules(&plan, pipeline, dest, err));
     choose_columns(&plan);

@@ -307,8 +307,10 @@ static etl_status recover(struct slice *slice, struct etl_writer **ret_writer, b
                                      slice->seq, err));
     *ret_is_final = stream->is_building && recovery.is_final && recovery.generation == stream->generation;
     warn_repeat(slice, &stored);
-    if (stored.cursor && *stored.cursor && !slice->has_committed)
+    if (stored.cursor && *stored.cursor && !slice->has_committed) {
         report_set_text(engine->report, &stream->report->cursor_from, stored.cursor);
+        report_set_text(engine->report, &stream->report->cursor_to, stored.cursor);
+    }
 out:
     start_over(slice);
     state_checkpoint_fini(&stored);

@@ -74,8 +74,9 @@ Test(commit, is_due_at_any_limit)
 
 Test(commit, zero_means_no_limit)
 {
-    struct commit_limits none = {0};
-    cr_assert_not(commit_is_due(&none, UINT64_MAX, UINT64_MAX, INT64_MAX));
+    struct commit_limits none = {.us = INT64_MAX}, always = {0};
+    cr_assert_not(commit_is_due(&none, UINT64_MAX, UINT64_MAX, INT64_MAX - 1));
+    cr_assert(commit_is_due(&always, 0, 0, 0));
 }
 
 Test(commit, delivery_classes)
