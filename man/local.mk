@@ -1,2 +1,3 @@
 # mdoc pages.
 dist_man_MANS += man/etlhost-plugin.7
+dist_man_MANS += man/etlhost.conf.5
