@@ -65,7 +65,7 @@ const char pipeline_schema_text[] =
         "\"properties\":{"
         "\"rows\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"After this many rows; 0 = no limit\"},"
         "\"bytes\":{\"type\":\"integer\",\"minimum\":0,\"format\":\"bytes\",\"description\":\"After this many bytes; 0 = no limit\"},"
-        "\"interval\":{\"type\":\"number\",\"minimum\":0,\"format\":\"seconds\",\"description\":\"After this long; 0 = at every checkpoint\"}}},"
+        "\"interval\":{\"type\":\"number\",\"minimum\":0,\"format\":\"seconds\",\"description\":\"After this long; 0 = no limit\"}}},"
     "\"batch\":{\"type\":\"object\",\"additionalProperties\":false,\"description\":\"Size of batches that sources aim for\","
         "\"properties\":{"
         "\"rows\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":10000000,\"description\":\"Rows of a batch\"},"

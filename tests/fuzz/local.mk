@@ -8,7 +8,7 @@ else
 FUZZ_MAIN = tests/fuzz/standalone.c
 FUZZ_LDFLAGS = $(AM_LDFLAGS)
 endif
-FUZZ_TARGETS = tests/fuzz/fuzz_json tests/fuzz/fuzz_settings
+FUZZ_TARGETS = tests/fuzz/fuzz_json tests/fuzz/fuzz_settings tests/fuzz/fuzz_config tests/fuzz/fuzz_state_import
 EXTRA_DIST += tests/fuzz/standalone.c tests/fuzz/corpus
 check_PROGRAMS += $(FUZZ_TARGETS)
 if !FUZZ
@@ -22,3 +22,13 @@ tests_fuzz_fuzz_json_LDADD = sdk/libetlhost-sdk.la -lm
 tests_fuzz_fuzz_settings_SOURCES = tests/fuzz/fuzz_settings.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_settings_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_settings_LDADD = sdk/libetlhost-sdk.la
+
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_config_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_config_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_config_LDADD = core/libcore.la
+
+tests_fuzz_fuzz_state_import_SOURCES = tests/fuzz/fuzz_state_import.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_state_import_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_state_import_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_state_import_LDADD = core/libcore.la
