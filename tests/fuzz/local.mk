@@ -32,3 +32,18 @@ tests_fuzz_fuzz_state_import_SOURCES = tests/fuzz/fuzz_state_import.c $(FUZZ_MAI
 tests_fuzz_fuzz_state_import_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_fuzz_state_import_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_state_import_LDADD = core/libcore.la
+check_PROGRAMS += tests/fuzz/fuzz_batch
+if !FUZZ
+TESTS += tests/fuzz/fuzz_batch
+endif
+tests_fuzz_fuzz_batch_SOURCES = tests/fuzz/fuzz_batch.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_batch_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_batch_LDADD = sdk/libetlhost-sdk.la -lm
+
+check_PROGRAMS += tests/fuzz/fuzz_shredder
+if !FUZZ
+TESTS += tests/fuzz/fuzz_shredder
+endif
+tests_fuzz_fuzz_shredder_SOURCES = tests/fuzz/fuzz_shredder.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_shredder_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_shredder_LDADD = sdk/libetlhost-sdk.la -lm
