@@ -34,6 +34,13 @@ etl_status engine_checked(const char *who, const char *op, etl_status status, st
     return etl_prefix(err, status, "%s: ", who);
 }
 
+etl_status engine_opened(const char *who, const char *op, etl_status status, const void *handle, struct etl_error *err)
+{
+    if (status == ETL_OK && !handle)
+        return etl_fail(err, ETL_INTERNAL, "%s: protocol violation: %s answered ok and handed nothing out", who, op);
+    return engine_checked(who, op, status, err);
+}
+
 /* 64 MiB, or 60 % of what the container allows. */
 static int64_t memory_limit(const struct pipeline *pipeline)
 {
@@ -79,7 +86,7 @@ static etl_status open_source(struct engine *engine, struct etl_error *err)
     status =
         engine->source_ops->source.open(&engine->source_services.host, config, strlen(config), &engine->source, err);
     free(config);
-    return engine_checked(engine->source_name, "open", status, err);
+    return engine_opened(engine->source_name, "open", status, engine->source, err);
 }
 
 static etl_status open_dest(struct engine *engine, struct etl_error *err)
@@ -90,7 +97,7 @@ static etl_status open_dest(struct engine *engine, struct etl_error *err)
         return etl_fail_memory(err);
     status = engine->dest_ops->dest.open(&engine->dest_services.host, config, strlen(config), &engine->dest, err);
     free(config);
-    return engine_checked(engine->dest_name, "open", status, err);
+    return engine_opened(engine->dest_name, "open", status, engine->dest, err);
 }
 
 static void init_sync(struct engine *engine)

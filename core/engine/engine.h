@@ -68,5 +68,7 @@ uint64_t engine_random(struct engine *engine);
 /* Puts right what a connector answered: an unknown status becomes ETL_INTERNAL, an empty message a complaint about the plugin; any
  * other gets the connector's name in front. */
 etl_status engine_checked(const char *who, const char *op, etl_status status, struct etl_error *err);
+/* The same for an op that hands out a handle: ETL_OK without one is a protocol violation. */
+etl_status engine_opened(const char *who, const char *op, etl_status status, const void *handle, struct etl_error *err);
 
 #endif

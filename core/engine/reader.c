@@ -115,7 +115,7 @@ static etl_status open_reader(struct reader *reader, struct etl_error *err)
     pthread_mutex_lock(&engine->source_lock);
     status = engine->source_ops->source.read_open(engine->source, &request, &reader->handle, err);
     pthread_mutex_unlock(&engine->source_lock);
-    return engine_checked(engine->source_name, "read_open", status, err);
+    return engine_opened(engine->source_name, "read_open", status, reader->handle, err);
 }
 
 /* ---- messages ------------------------------------------------------------------------------------------------------ */

@@ -300,7 +300,7 @@ static etl_status recover(struct slice *slice, struct etl_writer **ret_writer, b
     pthread_mutex_lock(&engine->dest_lock);
     status = engine->dest_ops->dest.begin(engine->dest, &plan, ret_writer, &recovery, err);
     pthread_mutex_unlock(&engine->dest_lock);
-    ETL_TRY(engine_checked(engine->dest_name, "begin", status, err));
+    ETL_TRY(engine_opened(engine->dest_name, "begin", status, *ret_writer, err));
     ETL_TRY(check_recovery(slice, &recovery, err));
     ETL_TRY(apply_recovery(slice, &stored, &recovery, err));
     ETL_TRY(state_dead_letter_settle(engine->input->store, &engine->lease, stream->plan.catalog->name, slice->name,

@@ -199,7 +199,7 @@ static etl_status ask_is_final(struct stream *stream, const char *slice, bool *r
         pthread_mutex_lock(&engine->dest_lock);
         status = engine->dest_ops->dest.begin(engine->dest, &plan, &writer, &recovery, err);
         pthread_mutex_unlock(&engine->dest_lock);
-        status = engine_checked(engine->dest_name, "begin", status, err);
+        status = engine_opened(engine->dest_name, "begin", status, writer, err);
         if (status == ETL_OK)
             engine->dest_ops->dest.end(writer);
     }

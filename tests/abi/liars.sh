@@ -52,8 +52,10 @@ liar_source run_unknown_status "protocol violation: read_next answered the unkno
 liar_source run_huge_state "protocol violation: CHECKPOINT with a state of more than 1 MiB"
 liar_source run_null_state "protocol violation: CHECKPOINT with a state that is NULL"
 liar_source run_leaking_error "protocol violation: read_next failed and left a live message"
-liar_source run_no_reader "protocol violation: read_open answered ok without a reader"
-expect_run good run_no_writer 1 "destination liar: protocol violation: begin answered ok without a writer"
+liar_source run_no_reader "protocol violation: read_open answered ok and handed nothing out"
+expect_run good run_no_writer 1 "destination liar: protocol violation: begin answered ok and handed nothing out"
+liar_source run_no_source "protocol violation: open answered ok and handed nothing out"
+expect_run good run_no_dest 1 "destination liar: protocol violation: open answered ok and handed nothing out"
 expect_run good run_take_transient 1 "destination liar: protocol violation: write took the batch and answered transient"
 
 # What is refused before it runs: the user sees the message of the check.

@@ -270,6 +270,9 @@ static MAYBE_UNUSED void good_dest_close(struct etl_dest *dest)
 #ifndef SOURCE_OPEN
 #define SOURCE_OPEN good_source_open
 #endif
+#ifndef DEST_OPEN
+#define DEST_OPEN good_dest_open
+#endif
 #ifndef DISCOVER
 #define DISCOVER good_discover
 #endif
@@ -334,7 +337,7 @@ static const struct etl_source_ops source_ops = {
 
 static const struct etl_dest_ops dest_ops = {
     .struct_size = sizeof(struct etl_dest_ops),
-    .open = good_dest_open,
+    .open = DEST_OPEN,
     .check = good_dest_check,
     .begin = BEGIN,
     .set_schema = good_set_schema,
