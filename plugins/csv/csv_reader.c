@@ -82,13 +82,20 @@ static etl_status seed(struct etl_reader *reader, struct etl_error *err)
     return status;
 }
 
+static etl_status start_columns(struct etl_reader *reader, struct etl_error *err)
+{
+    (void)csv_input_names(reader->input, &reader->columns);
+    return csv_set_columns(reader->input, reader->shredder, err);
+}
+
 static etl_status open_input(struct etl_reader *reader, struct etl_error *err)
 {
     struct etl_source *source = reader->source;
     if (source->standard_input) {
         reader->input = source->standard_input;
         source->standard_input = NULL;
-        return ETL_OK;
+        reader->step = STEP_SAMPLE; /* discovery has opened it and looked into it */
+        return start_columns(reader, err);
     }
     etl_status status = csv_input_open(source->host, &source->format, reader->filter, reader->state, reader->state_len,
                                        &reader->input, err);
@@ -133,12 +140,6 @@ void csv_read_close(struct etl_reader *reader)
 }
 
 /* ---- files and types ---- */
-
-static etl_status start_columns(struct etl_reader *reader, struct etl_error *err)
-{
-    (void)csv_input_names(reader->input, &reader->columns);
-    return csv_set_columns(reader->input, reader->shredder, err);
-}
 
 static etl_status next_file(struct etl_reader *reader, struct etl_error *err)
 {

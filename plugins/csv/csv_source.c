@@ -166,7 +166,7 @@ static etl_status emit_stream(struct etl_source *source, const char *name, const
         return status;
     etl_buffer_add_text(&json, "{\"name\":");
     etl_json_add_string(&json, name, strlen(name));
-    etl_buffer_add_text(&json, is_standard_input(source) ? "" : ",\"incremental\":true");
+    etl_buffer_add_text(&json, ",\"incremental\":true"); /* standard input, too, brings only what is new */
     if (status != ETL_OK) {
         etl_buffer_add_text(&json, ",\"error\":");
         etl_json_add_string(&json, err->message, strlen(err->message));
