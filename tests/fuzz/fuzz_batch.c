@@ -172,6 +172,9 @@ static int64_t read_offsets(const struct etl_view *view)
     return sum;
 }
 
+/* Keeps the reads from being optimised away. */
+static volatile int64_t checksum;
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -181,7 +184,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct etl_view view;
     struct etl_error err;
     struct etl_buffer json = {.limit = 10000000};
-    static volatile int64_t sink;
     etl_error_init(&err);
     if (size > 4096 || etl_schema_init_struct(&schema, "", NULL) != ETL_OK)
         return 0;
@@ -197,7 +199,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort(); /* what passes in full passes in part */
         if (is_sound) {
             etl_view_set(&view, array);
-            sink += read_offsets(&view);
+            checksum += read_offsets(&view);
             for (int64_t row = 0; row < array->length; row++)
                 etl_json_add_row(&json, &view, etl_view_struct_row(&view, row));
         } else if (!*err.message) {
