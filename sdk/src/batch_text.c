@@ -5,7 +5,9 @@
 
 #include <etlhost/sdk/json_reader.h>
 
-static bool is_json(const char *text, size_t length)
+#include "sdk/src/batch_text.h"
+
+bool etl__is_json(const char *text, size_t length)
 {
     struct etl_json json;
     enum etl_json_token token = ETL_JSON_NULL;
@@ -27,7 +29,7 @@ static int base64_digit(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Decodes into `ret` (length / 4 * 3 bytes of room); false unless it is padded base64 without unused bits. */
+/* Decodes into `ret` (length / 4 * 3 bytes of room, or NULL to check only); false unless it is padded base64 without unused bits. */
 static bool decode_base64(const char *text, size_t length, char *ret, size_t *ret_length)
 {
     size_t written = 0, padding = 0;
@@ -44,13 +46,20 @@ static bool decode_base64(const char *text, size_t length, char *ret, size_t *re
                 return false;
             bits = bits << 6 | (unsigned)digit;
         }
-        for (size_t j = 0; j + 1 < digits; j++)
-            ret[written++] = (char)(bits >> (16 - 8 * j));
+        for (size_t j = 0; ret && j + 1 < digits; j++)
+            ret[written + j] = (char)(bits >> (16 - 8 * j));
+        written += digits ? digits - 1 : 0;
         if ((digits == 3 && (bits & 0xff)) || (digits == 2 && (bits & 0xffff)))
             return false;
     }
     *ret_length = written;
     return true;
+}
+
+bool etl__is_base64(const char *text, size_t length)
+{
+    size_t decoded = 0;
+    return decode_base64(text, length, NULL, &decoded);
 }
 
 static etl_status append_binary(struct etl_column *column, const char *text, size_t length, bool *ret_fits,
@@ -153,7 +162,7 @@ etl_status etl_append_text(struct etl_column *column, const char *text, size_t l
         *ret_fits = etl_is_utf8(text, length);
         return *ret_fits ? etl_append_bytes(column, text, length, err) : ETL_OK;
     case ETL_KIND_JSON:
-        *ret_fits = is_json(text, length);
+        *ret_fits = etl__is_json(text, length);
         return *ret_fits ? etl_append_bytes(column, text, length, err) : ETL_OK;
     case ETL_KIND_STRUCT:
     case ETL_KIND_LIST: break;

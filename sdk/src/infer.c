@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "sdk/src/batch_text.h"
+
 #define DIGITS_MAX     38
 #define DIGITS_ROOMY   18 /* inferred decimals have this precision at least: the next larger amount is no schema change */
 #define INT64_DIGITS   19
@@ -281,7 +283,7 @@ bool infer_fits(const struct etl_type *type, const struct value *value)
     bool is_string = value->is_cell || value->look > LOOK_NUMBER;
     switch (type->kind) {
     case ETL_KIND_STRING: return true;
-    case ETL_KIND_JSON: return !value->is_cell;
+    case ETL_KIND_JSON: return !value->is_cell || etl__is_json(value->text.data, value->text.length);
     case ETL_KIND_BOOL: return value->look == LOOK_BOOL;
     case ETL_KIND_INT:
     case ETL_KIND_UINT:
@@ -293,7 +295,7 @@ bool infer_fits(const struct etl_type *type, const struct value *value)
                (value->look == LOOK_DATE && !type->is_utc);
     case ETL_KIND_TIME: return is_string && etl_parse_time(value->text.data, value->text.length, &us);
     case ETL_KIND_UUID: return is_string && etl_is_uuid(value->text.data, value->text.length);
-    case ETL_KIND_BINARY: return false; /* nothing tells base64 from text: appended if it decodes, else it widens */
+    case ETL_KIND_BINARY: return is_string && etl__is_base64(value->text.data, value->text.length);
     case ETL_KIND_STRUCT:
     case ETL_KIND_LIST: break;
     }

@@ -83,6 +83,51 @@ Test(builder, text_forms_of_every_kind)
     etl_builder_free(builder);
 }
 
+Test(builder, binary_comes_back)
+{
+    static const char *const columns[][3] = {{"z", "z", NULL}, {"Z", "Z", NULL}};
+    static const char *const bad[] = {"=", "====", "a===", "aGk", "aG=k", "aGl=", "aGk=aGk=", "aG k", "-_-_", "aGk=\n"};
+    struct ArrowSchema schema = {0};
+    struct ArrowArray batch;
+    struct etl_view view;
+    struct etl_buffer text = {0};
+    struct etl_builder *builder = make(&schema, columns, 2);
+    char bytes[256];
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        cr_expect(!append_text(etl_builder_column(builder, 0), bad[i]), "%s", bad[i]);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(i * 37);
+    for (size_t length = 0; length < sizeof bytes; length++) {
+        OK(etl_append_bytes(etl_builder_column(builder, 0), bytes, length, &err));
+        OK(etl_builder_end_row(builder, &err));
+    }
+    OK(etl_builder_finish(builder, &batch, &err));
+    OK(etl_view_init(&view, &schema, &err));
+    etl_view_set(&view, &batch);
+    for (int64_t row = 0; row < batch.length; row++) {
+        etl_buffer_reset(&text);
+        etl_text_add_cell(&text, &view.children[0], row);
+        cr_assert(append_text(etl_builder_column(builder, 0), etl_buffer_text(&text)));
+        cr_assert(append_text(etl_builder_column(builder, 1), etl_buffer_text(&text)));
+        OK(etl_builder_end_row(builder, &err));
+    }
+    etl_array_release(&batch);
+    OK(etl_builder_finish(builder, &batch, &err));
+    etl_view_set(&view, &batch);
+    for (int64_t row = 0; row < batch.length; row++) {
+        for (int i = 0; i < 2; i++) {
+            struct etl_bytes cell = etl_view_bytes(&view.children[i], row);
+            cr_assert_eq(cell.length, (size_t)row);
+            cr_assert_eq(memcmp(cell.data, bytes, cell.length), 0);
+        }
+    }
+    etl_array_release(&batch);
+    etl_buffer_fini(&text);
+    etl_view_fini(&view);
+    etl_schema_release(&schema);
+    etl_builder_free(builder);
+}
+
 Test(builder, kinds_are_checked)
 {
     static const char *const columns[][3] = {{"u", "u", NULL}, {"i", "s", NULL}, {"l", "l", NULL}, {"L", "L", NULL}};

@@ -336,6 +336,15 @@ Test(shredder, seed)
         "\"d\":1.255}\n");
 }
 
+/* A value that fits widens nothing, also when its record does not fit elsewhere. */
+Test(shredder, seeded_types_stay)
+{
+    static const char *const columns[][2] = {{"z", "z"}, {"t", "ttu"}, {"u", "C"}, {"f", "f"}, {"n", "l"}};
+    cr_expect_str_eq(shred(seeded(columns, 5), "{\"z\":\"aGk=\",\"t\":\"10:00:00\",\"u\":7,\"f\":1,\"n\":\"x\"}\n"),
+                     "z binary, t time, u uint8, f float, n text\n"
+                     "{\"z\":\"aGk=\",\"t\":\"10:00:00\",\"u\":7,\"f\":1.0,\"n\":\"x\"}\n");
+}
+
 Test(shredder, bad_records)
 {
     static const char *const records[] = {

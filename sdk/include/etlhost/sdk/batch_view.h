@@ -31,9 +31,11 @@ etl_status etl_view_init(struct etl_view *view, const struct ArrowSchema *schema
 /* Points the view at a batch of that schema. Cheap (no allocation); trusts buffers that have been validated. */
 void etl_view_set(struct etl_view *view, const struct ArrowArray *array);
 
-/* Checks structure and buffers of an array against the view's schema: child counts, n_buffers, non-NULL buffers, offsets
- * monotonic and within the payload, UTF-8, lengths of children. `full` also checks every offset and the UTF-8; otherwise only
- * the first and last offset. Must precede etl_view_set for data of unknown origin. */
+/* Checks structure and buffers of an array against the view's schema: child counts, n_buffers, null_count, buffers that are there and
+ * aligned, offsets within range, children as long as their parent needs, no null records. `full` also checks that null_count (unless
+ * -1) agrees with the validity, that every offset rises, and that text is UTF-8 (except what a NULL hides); otherwise only the
+ * first and last offset is read. Any array may have an offset, the root too; arrays without rows may have NULL buffers.
+ * ETL_DATA names the column. Must precede etl_view_set for data of unknown origin. */
 etl_status etl_view_validate(const struct etl_view *view, const struct ArrowArray *array, bool full,
                              struct etl_error *err);
 
