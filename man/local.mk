@@ -2,3 +2,4 @@
 dist_man_MANS += man/etlhost-plugin.7
 dist_man_MANS += man/etlhost.conf.5
 dist_man_MANS += man/etlhost-jsonl.7
+dist_man_MANS += man/etlhost-sqlite.7
