@@ -1,6 +1,7 @@
 /* Full passes: by row key, by primary key (WITHOUT ROWID), or by a plain scan (views), which cannot be resumed.
  *
- * State: {"v":1,"mode":"full","rowid":N,"done":bool}, or "key":["i:12","t:abc"] in place of rowid. A pass that is done starts over.
+ * State: {"v":1,"mode":"full","rowid":N,"done":bool}, or "key":["i:12","t:abc"] in place of rowid. A pass that is done starts over,
+ * unless the request is for that very pass (ETL_READ_FULL): then there is nothing left to read.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -141,14 +142,14 @@ static etl_status parse_state(struct etl_reader *reader, const struct etl_read_r
     if (!etl_json_find(request->state, length, "mode", &value) || !is_text(value, "\"full\""))
         return fail_state(reader, "is not from a full read (the way of reading has changed)", err);
     state->is_done = etl_json_find(request->state, length, "done", &value) && is_text(value, "true");
-    if (state->is_done)
+    if (state->is_done && !(request->flags & ETL_READ_FULL))
         return ETL_OK;
     state->has_rowid = etl_json_find(request->state, length, "rowid", &value);
     if (state->has_rowid && !etl_parse_int64(value.data, value.length, &state->rowid))
         return fail_state(reader, "has no valid rowid", err);
     state->has_key = etl_json_find(request->state, length, "key", &state->key);
     if ((state->has_rowid && reader->mode != SQLITE_BY_ROWID) || (state->has_key && reader->mode != SQLITE_BY_KEY) ||
-        (!state->has_rowid && !state->has_key))
+        (!state->has_rowid && !state->has_key && !state->is_done))
         return fail_state(reader, "does not suit the table as it is now", err);
     return ETL_OK;
 }
@@ -263,10 +264,11 @@ etl_status sqlite_full_open(struct etl_reader *reader, const struct etl_read_req
     keys = build_select(reader, state.has_key, &sql);
     ETL_TRY(sqlite_text(&sql, &text, err));
     ETL_TRY(sqlite_prepare(&reader->db, text, &reader->rows, err));
+    reader->is_exhausted = state.is_done && (request->flags & ETL_READ_FULL);
     if (state.has_rowid) {
         reader->has_rowid = true;
         reader->rowid = state.rowid;
-        reader->is_exhausted = state.rowid >= high;
+        reader->is_exhausted = reader->is_exhausted || state.rowid >= high;
         if (state.rowid >= low && !reader->is_exhausted)
             low = state.rowid + 1;
     }
