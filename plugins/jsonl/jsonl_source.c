@@ -197,8 +197,8 @@ static etl_status emit_one(struct etl_source *source, const char *stream, const 
     if (sampled != ETL_OK) {
         etl_buffer_add_text(&text, ",\"error\":");
         etl_json_add_string(&text, err->message, strlen(err->message));
-    } else if (strcmp(source->settings.path, "-") != 0) {
-        etl_buffer_add_text(&text, ",\"incremental\":true");
+    } else {
+        etl_buffer_add_text(&text, ",\"incremental\":true"); /* what comes through a pipe is new, too */
     }
     etl_buffer_add_text(&text, "}");
     if (text.failed)

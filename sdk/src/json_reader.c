@@ -308,32 +308,33 @@ static inline enum etl_json_token read_key(struct etl_json *json, const char *p,
 
 /* ---- scalars ---- */
 
-static const char *number_end(const char *p, const char *end)
+/* The end of one or more digits, NULL if there is none. */
+static inline const char *digits_end(const char *p, const char *end)
 {
-    const char *digits = NULL;
+    const char *digits = p;
 
-    p += p < end && *p == '-';
-    digits = p;
     while (p < end && etl__is_digit(*p))
         p++;
-    if (p == digits || (*digits == '0' && p - digits > 1))
+    return p == digits ? NULL : p;
+}
+
+static inline const char *exponent_end(const char *p, const char *end)
+{
+    p += p < end && (*p == '+' || *p == '-');
+    return digits_end(p, end);
+}
+
+static const char *number_end(const char *p, const char *end)
+{
+    const char *integer = p + (*p == '-');
+
+    p = digits_end(integer, end);
+    if (!p || (*integer == '0' && p - integer > 1))
         return NULL;
-    if (p < end && *p == '.') {
-        digits = ++p;
-        while (p < end && etl__is_digit(*p))
-            p++;
-        if (p == digits)
-            return NULL;
-    }
-    if (p < end && (*p | 0x20) == 'e') {
-        p++;
-        p += p < end && (*p == '+' || *p == '-');
-        digits = p;
-        while (p < end && etl__is_digit(*p))
-            p++;
-        if (p == digits)
-            return NULL;
-    }
+    if (p < end && *p == '.')
+        p = digits_end(p + 1, end);
+    if (p && p < end && (*p | 0x20) == 'e')
+        p = exponent_end(p + 1, end);
     return p;
 }
 

@@ -628,7 +628,7 @@ Test(jsonl, discovery)
     source = open_source("-", "");
     cr_assert_eq(jsonl_source_ops.check(source, &err), ETL_OK);
     cr_assert_eq(jsonl_source_ops.discover(source, take_stream, &trace, &err), ETL_OK);
-    cr_assert_str_eq(etl_buffer_text(&trace), "{\"name\":\"stdin\"} S\n");
+    cr_assert_str_eq(etl_buffer_text(&trace), "{\"name\":\"stdin\",\"incremental\":true} S\n");
     jsonl_source_ops.close(source);
     etl_buffer_fini(&trace);
 }

@@ -25,7 +25,7 @@ extern "C" {
 
 enum {
     ETL_SETTING_REQUIRED = 1,
-    ETL_SETTING_SECRET   = 2 /* "writeOnly": true; the host never shows its value */
+    ETL_SETTING_SECRET = 2 /* "writeOnly": true; the host never shows its value */
 };
 
 enum etl_setting_kind {
@@ -49,11 +49,11 @@ struct etl_setting {
     const char *help;
 };
 
-/* Fills `settings` (a struct made by ETL_SETTINGS_STRUCT) from JSON text; zeroes it first. Unknown keys, wrong types, values
+/* Fills `settings` (a struct made by ETL_SETTINGS) from JSON text; zeroes it first. Unknown keys, wrong types, values
  * outside the choices and missing required settings are ETL_CONFIG with the setting's name. Owned strings are freed by
  * etl_settings_free; on failure nothing is left to free. */
-etl_status etl_settings_parse(const struct etl_setting *table, size_t count, void *settings, const char *json, size_t length,
-                              struct etl_error *err);
+etl_status etl_settings_parse(const struct etl_setting *table, size_t count, void *settings, const char *json,
+                              size_t length, struct etl_error *err);
 void etl_settings_free(const struct etl_setting *table, size_t count, void *settings);
 
 /* Writes the JSON Schema of the table (object, properties in table order, required, additionalProperties false, writeOnly for
@@ -63,22 +63,22 @@ void etl_settings_free(const struct etl_setting *table, size_t count, void *sett
 const char *etl_settings_schema(const struct etl_setting *table, size_t count, char *buffer, size_t size);
 
 /* ---- table macros ---- */
-#define ETL_SETTING_TYPE_TEXT    char *
-#define ETL_SETTING_TYPE_CHOICE  char *
-#define ETL_SETTING_TYPE_FLAG    bool
-#define ETL_SETTING_TYPE_COUNT   int64_t
-#define ETL_SETTING_TYPE_BYTES   int64_t
-#define ETL_SETTING_TYPE_SECONDS double
-#define ETL_SETTING_TYPE_LIST    char **
-#define ETL_SETTING_TYPE_JSON    char *
+#define ETL_SETTING_TYPE_TEXT                                              char *
+#define ETL_SETTING_TYPE_CHOICE                                            char *
+#define ETL_SETTING_TYPE_FLAG                                              bool
+#define ETL_SETTING_TYPE_COUNT                                             int64_t
+#define ETL_SETTING_TYPE_BYTES                                             int64_t
+#define ETL_SETTING_TYPE_SECONDS                                           double
+#define ETL_SETTING_TYPE_LIST                                              char **
+#define ETL_SETTING_TYPE_JSON                                              char *
 #define ETL_SETTING_FIELD_(kind, name, flags, default_json, choices, help) ETL_SETTING_TYPE_##kind name;
-#define ETL_SETTING_ROW_(kind, name, flags, default_json, choices, help)                                                     \
+#define ETL_SETTING_ROW_(kind, name, flags, default_json, choices, help)                                               \
     {#name, ETL_SETTING_##kind, flags, offsetof(ETL_SETTING_OWNER_, name), default_json, choices, help},
-#define ETL_SETTINGS(type, LIST)                                                                                             \
-    struct type {                                                                                                            \
-        LIST(ETL_SETTING_FIELD_)                                                                                             \
-    };                                                                                                                       \
-    typedef struct type ETL_SETTING_OWNER_;                                                                                  \
+#define ETL_SETTINGS(type, LIST)                                                                                       \
+    struct type {                                                                                                      \
+        LIST(ETL_SETTING_FIELD_)                                                                                       \
+    };                                                                                                                 \
+    typedef struct type ETL_SETTING_OWNER_;                                                                            \
     static const struct etl_setting type##_table[] = {LIST(ETL_SETTING_ROW_)}
 #define ETL_SETTINGS_COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

@@ -22,11 +22,11 @@ struct etl_bytes {
 };
 
 /* Assigns the result to the local `status` and jumps to the local label `out` unless it is ETL_OK. */
-#define ETL_TRY(expression)                                                                                                  \
-    do {                                                                                                                     \
-        status = (expression);                                                                                               \
-        if (status != ETL_OK)                                                                                                \
-            goto out;                                                                                                        \
+#define ETL_TRY(expression)                                                                                            \
+    do {                                                                                                               \
+        status = (expression);                                                                                         \
+        if (status != ETL_OK)                                                                                          \
+            goto out;                                                                                                  \
     } while (0)
 
 /* Zeroes `err` and sets struct_size. */

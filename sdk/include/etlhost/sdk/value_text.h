@@ -55,8 +55,8 @@ size_t etl_format_decimal(char *buffer, struct etl_decimal value, int8_t scale);
 size_t etl_format_double(char *buffer, double value); /* shortest text that comes back to the same double; always has an
                                                          exponent or a point; "NaN", "Infinity", "-Infinity" */
 size_t etl_format_date(char *buffer, int32_t days);
-size_t etl_format_time(char *buffer, int64_t us);                    /* "23:59:59" or with 6 fractional digits */
-size_t etl_format_timestamp(char *buffer, int64_t us, bool is_utc);  /* "2026-01-31T23:59:59[.123456][Z]" */
+size_t etl_format_time(char *buffer, int64_t us);                   /* "23:59:59" or with 6 fractional digits */
+size_t etl_format_timestamp(char *buffer, int64_t us, bool is_utc); /* "2026-01-31T23:59:59[.123456][Z]" */
 
 /* Rescales to a greater scale; false on overflow of 38 digits. */
 bool etl_decimal_rescale(struct etl_decimal value, int8_t from, int8_t to, struct etl_decimal *ret_value);
