@@ -29,6 +29,7 @@ static const char *fold(struct naming *naming, const char *name)
     return naming->folded;
 }
 
+/* NULL when nobody has the name, and when memory is out: `folded` is then NULL. */
 static const char *owner_of(struct naming *naming, const char *name)
 {
     const char *folded = fold(naming, name);
@@ -46,13 +47,15 @@ static etl_status take(struct naming *naming, const char *name, const char *owne
 static etl_status load(struct naming *naming, const char *text, struct etl_error *err)
 {
     etl_status status = ETL_OK;
-    json_error_t problem;
+    json_error_t problem = {.text = ""};
     json_t *value = NULL;
     const char *source = NULL;
     void *next = NULL;
     naming->map = json_loads(text && *text ? text : "{}", JSON_REJECT_DUPLICATES, &problem);
     naming->taken = json_object();
-    if (!json_is_object(naming->map) || !naming->taken)
+    if (!naming->taken || (!naming->map && (!*problem.text || json_error_code(&problem) == json_error_out_of_memory)))
+        return etl_fail_memory(err);
+    if (!json_is_object(naming->map))
         return etl_fail(err, ETL_DATA, "the saved column names are damaged: %s", problem.text);
     for (const char *const *name = naming->rules->reserved; *name; name++)
         ETL_TRY(take(naming, *name, "", err));
@@ -75,34 +78,45 @@ static etl_status refuse(const struct name_request *request, const char *why, st
                     why);
 }
 
-/* Another column that arrives and would have this name. */
-static bool meets_other(struct naming *naming, const struct name_request *request)
+/* Refuses a name that another column would have that arrives, too. */
+static etl_status check_others(struct naming *naming, const struct name_request *request, struct etl_error *err)
 {
-    char *wanted = string_copy(fold(naming, request->rename));
-    bool meets = !wanted;
-    for (size_t i = 0; i < naming->count && !meets; i++) {
+    etl_status status = ETL_OK;
+    const char *folded = fold(naming, request->rename);
+    char *wanted = folded ? string_copy(folded) : NULL;
+    if (!wanted)
+        return etl_fail_memory(err);
+    for (size_t i = 0; i < naming->count; i++) {
         const struct name_request *other = &naming->requests[i];
         const char *mapped = json_string_value(json_object_get(naming->map, other->source));
-        const char *name = other->rename ? other->rename : mapped ? mapped : other->source;
-        const char *folded = other == request ? NULL : fold(naming, name);
-        meets = folded && strcmp(folded, wanted) == 0;
+        if (other == request)
+            continue;
+        folded = fold(naming, other->rename ? other->rename : mapped ? mapped : other->source);
+        if (!folded)
+            ETL_TRY(etl_fail_memory(err));
+        if (strcmp(folded, wanted) == 0)
+            ETL_TRY(refuse(request, "another column has that name; rename or exclude it", err));
     }
+out:
     free(wanted);
-    return meets;
+    return status;
 }
 
 static etl_status rename_column(struct naming *naming, const struct name_request *request, struct etl_error *err)
 {
     const char *old = json_string_value(json_object_get(naming->map, request->source));
     const char *owner = owner_of(naming, request->rename);
+    if (!naming->folded)
+        return etl_fail_memory(err);
     if (!*request->rename)
         return refuse(request, "the name is empty", err);
     if (naming->rules->max_bytes && strlen(request->rename) > naming->rules->max_bytes)
         return refuse(request, "the name is too long for the destination", err);
     if (owner && !*owner)
         return refuse(request, "the name is reserved", err);
-    if (meets_other(naming, request))
-        return refuse(request, "another column has that name; rename or exclude it", err);
+    etl_status status = check_others(naming, request, err);
+    if (status != ETL_OK)
+        return status;
     if (owner && strcmp(owner, request->source) != 0)
         json_object_del(naming->map, owner); /* of a column that does not arrive any more */
     if (old && owner_of(naming, old) && strcmp(owner_of(naming, old), request->source) == 0)
@@ -137,7 +151,7 @@ static etl_status name_new(struct naming *naming, const char *source, struct etl
         free(name);
         name = string_format("%.*s%s", (int)cut(source, max - (size_t)length), source, suffix);
     }
-    if (!name || json_object_set_new(naming->map, source, json_string(name)))
+    if (!name || !naming->folded || json_object_set_new(naming->map, source, json_string(name)))
         ETL_TRY(etl_fail_memory(err));
     ETL_TRY(take(naming, name, source, err));
 out:

@@ -18,3 +18,9 @@ tests_unit_test_transform_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_transform_LDADD = $(UNIT_LDADD)
 endif
 EXTRA_DIST += tests/unit/data_helpers.h
+
+check_PROGRAMS += tests/unit/test_data_memory
+TESTS += tests/unit/test_data_memory
+tests_unit_test_data_memory_SOURCES = tests/unit/test_data_memory.c
+tests_unit_test_data_memory_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) -Wno-missing-prototypes -Wno-pedantic -fno-builtin
+tests_unit_test_data_memory_LDADD = core/libcore.la
