@@ -1,5 +1,7 @@
 /* The SQLite destination at the level of the ABI: modes, generations, recovery, fencing, types. */
 #include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "tests/plugins/sqlite_kit.h"
@@ -808,5 +810,73 @@ Test(sqlite_dest, journal_mode_is_set)
 
     ops->end(begin(dest, &plan));
     CR_QUERY("PRAGMA journal_mode", "wal;");
+    ops->close(dest);
+}
+
+/* Files may not grow: SQLite undoes the transaction by itself, and the unit must not go on without one. */
+Test(sqlite_dest, full_disk)
+{
+    struct etl_dest *dest = open_dest(", \"cache_size\": 4096");
+    struct etl_write_plan plan = make_plan(ETL_MODE_APPEND, no_keys, 0);
+    struct etl_writer *writer = begin(dest, &plan);
+    struct rlimit limit = {65536, RLIM_INFINITY};
+    etl_status status = ETL_OK;
+    char rows[20000], *at = rows;
+
+    for (int i = 0; i < 1000; i++)
+        at += sprintf(at, "%s%d|some text", i ? ";" : "", i);
+    set_schema(writer, SPEC);
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    for (int i = 0; i < 100 && status == ETL_OK; i++)
+        status = try_write(writer, SPEC, rows, 0);
+    cr_assert_eq(status, ETL_IO, "%s", err.message);
+    cr_assert_neq(try_write(writer, SPEC, "1|a", 0), ETL_OK);
+    cr_assert_neq(try_commit(writer, 1, "x", 0), ETL_OK);
+    limit.rlim_cur = RLIM_INFINITY;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    CR_OK(ops->rollback(writer, &err));
+    CR_OK(try_write(writer, SPEC, "1|a", 0));
+    CR_OK(try_commit(writer, 1, "x", 0));
+    CR_QUERY("SELECT * FROM t", "1|a;");
+    ops->end(writer);
+    ops->close(dest);
+}
+
+Test(sqlite_dest, read_only_file)
+{
+    struct etl_dest *dest = open_dest("");
+    struct etl_write_plan plan = make_plan(ETL_MODE_APPEND, no_keys, 0);
+    struct etl_writer *writer = NULL;
+
+    if (geteuid() == 0)
+        cr_skip_test("permissions do not bind root");
+    query("CREATE TABLE t(id INTEGER)");
+    cr_assert_eq(chmod(path, 0400), 0);
+    CR_FAILS(ops->check(dest, &err), ETL_AUTH);
+    cr_assert(strstr(err.message, path), "%s", err.message);
+    CR_FAILS(ops->begin(dest, &plan, &writer, &recovery, &err), ETL_AUTH);
+    ops->close(dest);
+}
+
+/* A failed load must not keep the unit from others. */
+Test(sqlite_dest, failed_commit_frees_the_unit)
+{
+    struct etl_dest *dest = open_dest("");
+    struct etl_write_plan plan = make_plan(ETL_MODE_APPEND, no_keys, 0);
+    struct etl_writer *a = begin(dest, &plan), *b = NULL;
+
+    plan.stream = plan.target = "other";
+    b = begin(dest, &plan);
+    set_schema(a, SPEC);
+    set_schema(b, SPEC);
+    CR_OK(try_write(a, SPEC, "1|a", 0));
+    CR_OK(try_commit(a, 1, "x", 0));
+    CR_OK(try_write(a, SPEC, "2|a", 0));
+    CR_FAILS(try_commit(a, 7, "x", 0), ETL_MISUSE);
+    CR_OK(try_write(b, SPEC, "1|b", 0));
+    CR_OK(try_commit(b, 1, "x", 0));
+    ops->end(a);
+    ops->end(b);
     ops->close(dest);
 }
