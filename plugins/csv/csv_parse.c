@@ -27,7 +27,7 @@ struct csv_splitter {
     struct csv_parser lib; /* libcsv's; at the start of a row between calls */
     bool has_row;          /* libcsv has seen the end of a row */
     bool has_failed;       /* out of memory */
-    const char *at;        /* reference: where the raw text of the next cell starts */
+    const char *at, *end;  /* what libcsv is reading: where the raw text of the next cell starts, and where all ends */
 };
 
 /* ---- cells ---- */
@@ -138,7 +138,7 @@ void csv_splitter_free(struct csv_splitter *splitter)
 static void on_cell(void *data, size_t length, void *arg)
 {
     struct csv_splitter *splitter = arg;
-    bool is_quoted = *splitter->at == splitter->dialect.quote;
+    bool is_quoted = splitter->at < splitter->end && *splitter->at == splitter->dialect.quote;
     /* Where the next cell starts: behind this one as it was written, and the delimiter. */
     size_t raw_length = length;
     if (is_quoted) {
@@ -286,6 +286,7 @@ enum csv_result csv_split_reference(struct csv_splitter *splitter, const char *d
     if (!reserve_arena(splitter, length))
         return CSV_FAILED;
     splitter->at = data;
+    splitter->end = data + length;
     result = split_by_lib(splitter, data, length, is_end, record);
     reset_lib(splitter);
     if (splitter->has_failed) {
@@ -329,6 +330,7 @@ static bool unquote(struct csv_splitter *splitter, const char *from, const char 
     if (!reserve_arena(splitter, left))
         return false;
     splitter->at = from;
+    splitter->end = to;
     bool is_ok = csv_parse(&splitter->lib, from, (size_t)(to - from), on_cell, on_row, splitter) == (size_t)(to - from);
     return csv_fini(&splitter->lib, on_cell, on_row, splitter) == 0 && is_ok;
 }
@@ -356,8 +358,8 @@ static enum cell_end split_quoted(struct csv_splitter *splitter, const char **at
     if (next < end && *next != splitter->dialect.delimiter && *next != '\n' && *next != '\r')
         return CELL_STRANGE;
     size_t length = (size_t)(quote - from - 1);
-    if (memchr(from, '\n', length) || memchr(from, '\r', length))
-        *lines += count_lines(from, length + 1);
+    if (memchr(from + 1, '\n', length) || memchr(from + 1, '\r', length))
+        *lines += count_lines(from + 1, length);
     if (!has_double)
         add_cell(splitter, from + 1, length, true);
     else if (!unquote(splitter, from, next, (size_t)(end - from)))

@@ -94,8 +94,9 @@ static etl_status open_input(struct etl_reader *reader, struct etl_error *err)
     if (source->standard_input) {
         reader->input = source->standard_input;
         source->standard_input = NULL;
-        reader->step = STEP_SAMPLE; /* discovery has opened it and looked into it */
-        return start_columns(reader, err);
+        (void)csv_input_names(reader->input, &reader->columns);
+        reader->step = reader->columns > 0 ? STEP_SAMPLE : STEP_START;
+        return reader->columns > 0 ? start_columns(reader, err) : ETL_OK;
     }
     etl_status status = csv_input_open(source->host, &source->format, reader->filter, reader->state, reader->state_len,
                                        &reader->input, err);

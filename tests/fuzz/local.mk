@@ -47,3 +47,9 @@ endif
 tests_fuzz_fuzz_shredder_SOURCES = tests/fuzz/fuzz_shredder.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_shredder_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_shredder_LDADD = sdk/libetlhost-sdk.la -lm
+if PLUGIN_CSV
+FUZZ_TARGETS += tests/fuzz/fuzz_csv
+endif
+tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/fuzz_csv.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_csv_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_csv_LDADD = plugins/csv/libcsv-plugin.la sdk/libetlhost-sdk-files.la sdk/libetlhost-sdk.la $(FILES_LIBS) $(CSV_LIBS)
