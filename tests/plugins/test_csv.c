@@ -546,7 +546,7 @@ Test(csv, standard_input_serves_discovery_and_reading)
     cr_assert_eq(csv_source_ops.open(&host, config, strlen(config), &source, &err), ETL_OK);
     cr_assert_eq(csv_source_ops.check(source, &err), ETL_OK);
     cr_assert_eq(csv_source_ops.discover(source, on_stream, &seen, &err), ETL_OK, "%s", err.message);
-    EXPECT(text_of(&seen), "{\"name\":\"in\"}(id:l s:u )\n");
+    EXPECT(text_of(&seen), "{\"name\":\"in\",\"incremental\":true}(id:l s:u )\n");
     etl_buffer_reset(&seen);
     struct etl_read_request request = {.struct_size = sizeof request, .stream = "in", .slice = "", .max_wait_ms = 100};
     cr_assert_eq(csv_source_ops.read_open(source, &request, &reader, &err), ETL_OK);
