@@ -20,22 +20,19 @@ struct scheduler {
     bool has_error;
 };
 
-void scheduler_note_failure(struct stream *stream, etl_status status, const struct etl_error *err)
+void scheduler_note_failure(struct stream *stream, etl_status status, struct etl_error *err)
 {
-    struct engine *engine = stream->engine;
-    struct log_context context = {
-        .pipeline = engine->pipeline->id, .run_id = engine->report->run_id, .stream = stream->report->stream};
-    char *text = log_scrub(err->message);
-    report_set_text(engine->report, &stream->report->error, text ? text : err->message);
+    struct report *report = stream->engine->report;
+    char *text = NULL;
+    etl_prefix(err, status, "stream %s: ", stream->report->stream);
+    text = log_scrub(err->message);
+    report_set_text(report, &stream->report->error, text ? text : "out of memory");
     free(text);
-    log_write(ETL_LOG_ERROR, &context, "%s", err->message);
     atomic_store(&stream->report->status, STREAM_FAILED);
-    if (stream->status == ETL_OK)
-        stream->status = status;
+    stream->status = status;
 }
 
-static void note_failure(struct scheduler *scheduler, struct stream *stream, etl_status status,
-                         const struct etl_error *err)
+static void note_failure(struct scheduler *scheduler, struct stream *stream, etl_status status, struct etl_error *err)
 {
     pthread_mutex_lock(&scheduler->lock);
     if (stream->status == ETL_OK)

@@ -9,7 +9,7 @@
 etl_status scheduler_run(struct engine *engine, struct stream *streams, size_t count, struct etl_error *first_error,
                          struct etl_error *err);
 
-/* Notes a failure: log, report, and the stream's status unless it has one. */
-void scheduler_note_failure(struct stream *stream, etl_status status, const struct etl_error *err);
+/* Puts the stream's name in front of the message and notes the failure in the stream and its report. */
+void scheduler_note_failure(struct stream *stream, etl_status status, struct etl_error *err);
 
 #endif

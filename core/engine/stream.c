@@ -180,6 +180,17 @@ static etl_status ask_dest(struct stream *stream, struct generation_facts *facts
     return ETL_OK;
 }
 
+/* A load that starts from nothing may follow any other; so it also helps when the store is older than what the destination holds. */
+static etl_status pass_dest(struct stream *stream, struct generation_facts *facts, struct etl_error *err)
+{
+    struct etl_recovery recovery = {.struct_size = sizeof(recovery)};
+    bool is_known = false;
+    etl_status status = look(stream, "", INT64_MAX, &recovery, &is_known, err);
+    if (status == ETL_OK && is_known && recovery.generation > facts->generation)
+        facts->generation = recovery.generation;
+    return status;
+}
+
 /* Whether the unfinished load that the store remembers has been swapped in already. Outside of a run (no lease) the line is not opened for
  * that. */
 static etl_status ask_is_final(struct stream *stream, const char *slice, bool *ret_is_final, struct etl_error *err)
@@ -241,6 +252,10 @@ static etl_status choose_generation(struct stream *stream, const struct state_st
     if (!found && facts.can_build)
         ETL_TRY(ask_dest(stream, &facts, err));
     *ret_choice = generation_choose(&facts);
+    if (found && ret_choice->is_new) {
+        ETL_TRY(pass_dest(stream, &facts, err));
+        *ret_choice = generation_choose(&facts);
+    }
     stream->generation = ret_choice->generation;
     if (ret_choice->is_building && !ret_choice->is_new) {
         ETL_TRY(ask_is_final(stream, first ? first : "", &is_final, err));
