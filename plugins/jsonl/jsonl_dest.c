@@ -36,6 +36,7 @@ struct column {
 struct etl_writer {
     struct etl_dest *dest;
     struct etl_output_files *files;
+    struct ArrowSchema schema; /* own copy, which the view borrows */
     struct etl_view view;
     bool has_view;
     struct column *columns;
@@ -140,6 +141,7 @@ static void forget_schema(struct etl_writer *writer)
     if (writer->has_view)
         etl_view_fini(&writer->view);
     writer->has_view = false;
+    etl_schema_release(&writer->schema);
     free(writer->columns);
     writer->columns = NULL;
     writer->column_count = 0;
@@ -186,7 +188,8 @@ static etl_status dest_set_schema(struct etl_writer *writer, const struct ArrowS
     etl_status status = ETL_OK;
 
     forget_schema(writer);
-    ETL_TRY(etl_view_init(view, schema, err));
+    ETL_TRY(etl_schema_copy(schema, &writer->schema, err));
+    ETL_TRY(etl_view_init(view, &writer->schema, err));
     writer->has_view = true;
     writer->columns = calloc((size_t)view->n_children + 1, sizeof(*writer->columns));
     if (!writer->columns)

@@ -748,10 +748,10 @@ static void write_rows(struct etl_writer *writer, uint64_t seq)
     struct etl_commit commit = {.struct_size = sizeof(commit), .seq = seq, .state = "S", .state_len = 1};
     make_batch(&schema, &batch, rows, 3);
     cr_assert_eq(jsonl_dest_ops.set_schema(writer, &schema, &err), ETL_OK, "%s", err.message);
+    etl_schema_release(&schema); /* it is the writer's during the call only */
     cr_assert_eq(jsonl_dest_ops.write(writer, &batch, ETL_OP_INSERT, &err), ETL_OK, "%s", err.message);
     cr_assert_eq(jsonl_dest_ops.commit(writer, &commit, &err), ETL_OK, "%s", err.message);
     etl_array_release(&batch);
-    etl_schema_release(&schema);
 }
 
 Test(jsonl, rows_are_written_and_recovered)
