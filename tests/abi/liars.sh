@@ -1,6 +1,6 @@
 # Plugins that break the contract while a run is under way: the host must say what is wrong and end with status 1, without a crash.
 set -u
-[ -x "${ETLHOST:-}" ] || { echo "ETLHOST does not name the program"; exit 77; }
+[ -x "${ETLHOST:-}" ] && [ -n "$("$ETLHOST" version)" ] || { echo "ETLHOST does not name a program that works"; exit 77; }
 bad=$top_builddir/tests/abi/bad
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT

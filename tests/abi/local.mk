@@ -64,7 +64,8 @@ tests_abi_harness_next_CPPFLAGS = -DNEXT_MINOR -Itests/abi/next -I$(srcdir)/sdk/
 tests_abi_harness_next_LDADD = -ldl
 tests/abi/harness_next-harness.$(OBJEXT): tests/abi/next/etlhost/abi.h
 
-ABI_CHECKS = tests/abi/layout.sh tests/abi/headers.sh tests/abi/exports.sh tests/abi/compat.sh
+ABI_CHECKS = tests/abi/layout.sh tests/abi/headers.sh tests/abi/exports.sh tests/abi/compat.sh \
+	tests/abi/liars.sh tests/abi/relocate.sh
 TESTS += $(ABI_CHECKS)
 EXTRA_DIST += $(ABI_CHECKS) tests/abi/layout-lp64-v1.txt tests/abi/v1.0/layout-lp64.txt $(ABI_FROZEN) tests/abi/reference.c \
 	tests/abi/next_minor.sed

@@ -1,6 +1,6 @@
 # A program that was moved finds the plugins that were moved with it, and its own before the system's.
 set -u
-[ -x "${ETLHOST:-}" ] || { echo "ETLHOST does not name the program"; exit 77; }
+[ -x "${ETLHOST:-}" ] && [ -n "$("$ETLHOST" version)" ] || { echo "ETLHOST does not name a program that works"; exit 77; }
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"

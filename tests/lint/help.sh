@@ -2,7 +2,7 @@
 . "$(dirname "$0")/common.sh"
 page=man/etlhost.1
 [ -f $page ] || { echo "$page is missing"; exit 77; }
-[ -x "${ETLHOST:-}" ] || { echo "ETLHOST does not name the program"; exit 77; }
+[ -x "${ETLHOST:-}" ] && [ -n "$("$ETLHOST" version)" ] || { echo "ETLHOST does not name a program that works"; exit 77; }
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 

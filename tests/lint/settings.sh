@@ -1,9 +1,9 @@
-# Every setting in the schema of a connector is in its manual page etlhost-NAME(7), as `.It Cm NAME` in a section whose title has the
-# word SETTINGS, and the reverse.
+# Every setting in the schema of a connector is in its manual page etlhost-NAME(7), as `.It Cm NAME` under a heading that has the word
+# "settings" or is "Source" or "Destination", and the reverse.
 . "$(dirname "$0")/common.sh"
 need perl
 perl -MJSON::PP -e 1 2>/dev/null || { echo "perl has no JSON::PP"; exit 77; }
-[ -x "${ETLHOST:-}" ] || { echo "ETLHOST does not name the program"; exit 77; }
+[ -x "${ETLHOST:-}" ] && [ -n "$("$ETLHOST" version)" ] || { echo "ETLHOST does not name a program that works"; exit 77; }
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 checked=0
@@ -29,7 +29,7 @@ for plugin in "$top_builddir"/plugins/.libs/*.so; do
         for my $connector (@{ $plugin->{connectors} }) {
             print "$_\n" for keys %{ $connector->{config_schema}{properties} || {} };
         }' <"$work/json" | sort -u >"$work/in_schema"
-    awk '/^\.Sh / { inside = /SETTINGS/ }
+    awk '/^\.S[hs] / { title = tolower($0); inside = title ~ /settings/ || title ~ /^\.s[hs] (source|destination)$/ }
         inside && ($1 == ".It") && ($2 == "Cm" || $2 == "Ic") {
             for (i = 3; i <= NF && $i !~ /^(Ar|No|Ns|Pq|=)$/; i++)
                 if ($i != "," && $i != "Cm" && $i != "Ic") print $i
