@@ -314,25 +314,23 @@ static cast_cell find_from_text(const struct etl_type *to)
     return NULL;
 }
 
+static cast_cell by_number(const struct etl_type *from, cast_cell integer, cast_cell decimal, cast_cell floating)
+{
+    if (is_integer(from))
+        return integer;
+    return from->kind == ETL_KIND_DECIMAL ? decimal : from->kind == ETL_KIND_DOUBLE ? floating : NULL;
+}
+
 cast_cell cast_find_cell(const struct etl_type *from, const struct etl_type *to)
 {
     if (is_text(from))
         return find_from_text(to);
     if (is_integer(to))
-        return is_integer(from)                 ? integer_to_integer
-               : from->kind == ETL_KIND_DECIMAL ? decimal_to_integer
-               : from->kind == ETL_KIND_DOUBLE  ? double_to_integer
-                                                : NULL;
+        return by_number(from, integer_to_integer, decimal_to_integer, double_to_integer);
     if (to->kind == ETL_KIND_DECIMAL)
-        return is_integer(from)                 ? integer_to_decimal
-               : from->kind == ETL_KIND_DECIMAL ? decimal_to_decimal
-               : from->kind == ETL_KIND_DOUBLE  ? double_to_decimal
-                                                : NULL;
+        return by_number(from, integer_to_decimal, decimal_to_decimal, double_to_decimal);
     if (to->kind == ETL_KIND_DOUBLE)
-        return is_integer(from)                 ? integer_to_double
-               : from->kind == ETL_KIND_DECIMAL ? decimal_to_double
-               : from->kind == ETL_KIND_DOUBLE  ? double_to_double
-                                                : NULL;
+        return by_number(from, integer_to_double, decimal_to_double, double_to_double);
     if (to->kind == ETL_KIND_TIMESTAMP && !to->is_utc && from->kind == ETL_KIND_DATE)
         return date_to_timestamp;
     if (to->kind == ETL_KIND_DATE && from->kind == ETL_KIND_TIMESTAMP && !from->is_utc)

@@ -74,6 +74,16 @@ static bool is_date_or_local(const struct etl_type *type)
     return type->kind == ETL_KIND_DATE || (type->kind == ETL_KIND_TIMESTAMP && !type->is_utc);
 }
 
+static bool is_exact_number(const struct etl_type *type)
+{
+    return is_integer(type) || type->kind == ETL_KIND_DECIMAL;
+}
+
+static bool needs_json(const struct etl_type *type)
+{
+    return is_nested(type) || type->kind == ETL_KIND_JSON;
+}
+
 /* Not for two structs or two lists. */
 static struct etl_type merge_types(const struct etl_type *a, const struct etl_type *b)
 {
@@ -81,14 +91,11 @@ static struct etl_type merge_types(const struct etl_type *a, const struct etl_ty
     bool is_large = a->is_large || b->is_large;
     if (etl_type_equal(a, b))
         return merged;
-    if (is_nested(a) || is_nested(b) || a->kind == ETL_KIND_JSON || b->kind == ETL_KIND_JSON) {
-        /* Only text and binary carry a size class: a nested side has none. */
+    if (needs_json(a) || needs_json(b))
         return (struct etl_type){.kind = ETL_KIND_JSON, .is_large = is_large};
-    }
     if (is_integer(a) && is_integer(b))
         return merge_integers(a, b);
-    bool numbers = (is_integer(a) || a->kind == ETL_KIND_DECIMAL) && (is_integer(b) || b->kind == ETL_KIND_DECIMAL);
-    if (numbers && merge_decimals(a, b, &merged))
+    if (is_exact_number(a) && is_exact_number(b) && merge_decimals(a, b, &merged))
         return merged;
     if (a->kind == ETL_KIND_DOUBLE && b->kind == ETL_KIND_DOUBLE)
         return (struct etl_type){.kind = ETL_KIND_DOUBLE, .bits = 64};

@@ -10,41 +10,13 @@
 static const char *const statuses[] = {"created",   "pending",  "paid",   "shipped",
                                        "delivered", "refunded", "failed", "canceled"};
 static const char *const currencies[] = {"EUR", "USD", "GBP", "JPY", "CHF", "SEK", "PLN", "BRL"};
-static const char *const first_names[] = {"Ada",
-                                          "Bj\xc3\xb6rn",
-                                          "Chlo\xc3\xa9",
-                                          "Dmitri",
-                                          "Elif",
-                                          "Fatima",
-                                          "Gon\xc3\xa7"
-                                          "alo",
-                                          "Hana",
-                                          "In\xc3\xa9s",
-                                          "Jo\xc3\xa3o",
-                                          "Kofi",
-                                          "Lucia",
-                                          "Mei",
-                                          "Noah",
-                                          "Oluwaseun",
-                                          "Zo\xc3\xab"};
-static const char *const last_names[] = {"Almeida",
-                                         "Brown",
-                                         "Chen",
-                                         "Dubois",
-                                         "Eriksson",
-                                         "Fischer",
-                                         "Garc\xc3\xad"
-                                         "a",
-                                         "Haddad",
-                                         "Ivanova",
-                                         "Jensen",
-                                         "Kowalski",
-                                         "L\xc3\xb3pez",
-                                         "M\xc3\xbcller",
-                                         "Nguyen",
-                                         "O'Brien",
-                                         "\xe6\x9d\x8e"};
-static const char *const cities[] = {"Berlin", "Lyon", "Porto", "Osaka", "Lagos", "Lima", "Austin", "Malm\xc3\xb6"};
+static const char *const first_names[] = {
+    "Ada",         "Bj\303\266rn", "Chlo\303\251", "Dmitri", "Elif", "Fatima", "Gon\303\247alo", "Hana",
+    "In\303\251s", "Jo\303\243o",  "Kofi",         "Lucia",  "Mei",  "Noah",   "Oluwaseun",      "Zo\303\253"};
+static const char *const last_names[] = {
+    "Almeida", "Brown",  "Chen",     "Dubois",       "Eriksson",      "Fischer", "Garc\303\255a", "Haddad",
+    "Ivanova", "Jensen", "Kowalski", "L\303\263pez", "M\303\274ller", "Nguyen",  "O'Brien",       "\346\235\216"};
+static const char *const cities[] = {"Berlin", "Lyon", "Porto", "Osaka", "Lagos", "Lima", "Austin", "Malm\303\266"};
 static const char *const products[] = {"lamp", "desk", "chair", "rug", "shelf", "clock", "vase", "mug"};
 
 static etl_status append_word(struct etl_column *column, const char *word, struct etl_error *err)
