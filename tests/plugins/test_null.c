@@ -13,8 +13,15 @@ static struct etl_writer *writer;
 
 static etl_status begin(uint32_t mode, uint64_t generation)
 {
-    struct etl_write_plan plan = {.struct_size = sizeof plan, .mode = mode, .pipeline_id = "p", .stream = "s", .slice = "",
-                                  .target = "t", .keys = no_keys, .generation = generation, .run_id = ""};
+    struct etl_write_plan plan = {.struct_size = sizeof plan,
+                                  .mode = mode,
+                                  .pipeline_id = "p",
+                                  .stream = "s",
+                                  .slice = "",
+                                  .target = "t",
+                                  .keys = no_keys,
+                                  .generation = generation,
+                                  .run_id = ""};
     struct etl_recovery recovery = {.struct_size = sizeof recovery};
     etl_error_init(&err);
     etl_status status = null_dest_ops.begin(dest, &plan, &writer, &recovery, &err);
@@ -67,7 +74,8 @@ static struct ArrowArray make_batch(void)
 
 static etl_status commit(uint64_t seq, uint32_t flags)
 {
-    struct etl_commit request = {.struct_size = sizeof request, .flags = flags, .seq = seq, .state = "", .state_len = 0};
+    struct etl_commit request = {
+        .struct_size = sizeof request, .flags = flags, .seq = seq, .state = "", .state_len = 0};
     return null_dest_ops.commit(writer, &request, &err);
 }
 

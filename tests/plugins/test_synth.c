@@ -124,7 +124,8 @@ static void drop(struct run *run)
     free(run->last_state);
 }
 
-#define ALL "\"rows\":1000,\"nested\":true,\"columns\":26,\"null_percent\":10,\"updates_percent\":30,\"deletes_percent\":5"
+#define ALL                                                                                                            \
+    "\"rows\":1000,\"nested\":true,\"columns\":26,\"null_percent\":10,\"updates_percent\":30,\"deletes_percent\":5"
 
 Test(synth, same_settings_same_rows)
 {
@@ -212,7 +213,8 @@ Test(synth, slices_are_the_stream)
     struct run whole = read_all("{\"rows\":1000,\"null_percent\":7}", (struct ask){0});
     size_t at = 0;
     for (int i = 0; i < 3; i++) {
-        struct run part = read_all("{\"rows\":1000,\"null_percent\":7}", (struct ask){.slice = slices[i], .batch_rows = 50});
+        struct run part =
+            read_all("{\"rows\":1000,\"null_percent\":7}", (struct ask){.slice = slices[i], .batch_rows = 50});
         cr_expect_eq(memcmp(whole.rows.data + at, part.rows.data, part.rows.length), 0);
         at += part.rows.length;
         drop(&part);
@@ -266,7 +268,8 @@ Test(synth, numbers_and_keys_are_distinct)
 Test(synth, nulls_come_in_the_asked_share)
 {
     struct run none = read_all("{\"rows\":20000,\"nested\":true}", (struct ask){.count_only = true});
-    struct run some = read_all("{\"rows\":20000,\"nested\":true,\"null_percent\":25}", (struct ask){.count_only = true});
+    struct run some =
+        read_all("{\"rows\":20000,\"nested\":true,\"null_percent\":25}", (struct ask){.count_only = true});
     struct run all = read_all("{\"rows\":100,\"nested\":true,\"null_percent\":100}", (struct ask){.count_only = true});
     cr_expect_eq(none.nulls, 0);
     cr_expect(some.nulls > 20000 * 11 * 24 / 100 && some.nulls < 20000 * 11 * 26 / 100, "%d", (int)some.nulls);
@@ -307,11 +310,15 @@ static etl_status collect_slice(void *arg, const char *slice, size_t length)
 Test(synth, discovers_and_plans)
 {
     char text[4096] = "";
-    struct etl_source *source = open_source("{\"streams\":11,\"stream\":\"orders\",\"rows\":5,\"nested\":true,\"columns\":30,"
-                                            "\"deletes_percent\":1,\"schema_change_at\":3}");
+    struct etl_source *source =
+        open_source("{\"streams\":11,\"stream\":\"orders\",\"rows\":5,\"nested\":true,\"columns\":30,"
+                    "\"deletes_percent\":1,\"schema_change_at\":3}");
     OK(synth_source_ops.discover(source, collect, text, &err));
-    cr_expect_eq(strncmp(text, "{\"name\":\"orders_1\",\"primary_key\":[\"id\"],\"incremental\":true,\"deletes\":true,"
-                               "\"estimated_rows\":5}\n{\"name\":\"orders_10\"", 100), 0, "%s", text);
+    cr_expect_eq(strncmp(text,
+                         "{\"name\":\"orders_1\",\"primary_key\":[\"id\"],\"incremental\":true,\"deletes\":true,"
+                         "\"estimated_rows\":5}\n{\"name\":\"orders_10\"",
+                         100),
+                 0, "%s", text);
     text[0] = '\0';
     OK(synth_source_ops.plan_slices(source, "orders_2", 2, 0, collect_slice, text, &err));
     cr_expect_str_eq(text, "part:1/2 part:2/2 ");
@@ -362,9 +369,10 @@ Test(synth, refuses_foreign_states_streams_and_slices)
 
 Test(synth, refuses_settings_out_of_range)
 {
-    static const char *const configs[] = {"{\"columns\":0}", "{\"columns\":1001}", "{\"streams\":0}", "{\"rows\":1000000000001}",
+    static const char *const configs[] = {"{\"columns\":0}",        "{\"columns\":1001}",
+                                          "{\"streams\":0}",        "{\"rows\":1000000000001}",
                                           "{\"null_percent\":101}", "{\"updates_percent\":60,\"deletes_percent\":41}",
-                                          "{\"colums\":1}", "{\"rows\":-1}"};
+                                          "{\"colums\":1}",         "{\"rows\":-1}"};
     for (size_t i = 0; i < sizeof configs / sizeof configs[0]; i++) {
         struct etl_source *source = NULL;
         etl_error_init(&err);

@@ -89,9 +89,8 @@ static inline void append_json(struct etl_column *column, json_t *value)
         for (size_t i = 0; i < json_array_size(value); i++)
             append_json(etl_column_child(column, 0), json_array_get(value, i));
         OK(etl_append_list_end(column, &err));
-    } else if (json_is_string(value) &&
-               (column->type.kind == ETL_KIND_STRING || column->type.kind == ETL_KIND_BINARY ||
-                column->type.kind == ETL_KIND_UUID || column->type.kind == ETL_KIND_JSON)) {
+    } else if (json_is_string(value) && (column->type.kind == ETL_KIND_STRING || column->type.kind == ETL_KIND_BINARY ||
+                                         column->type.kind == ETL_KIND_UUID || column->type.kind == ETL_KIND_JSON)) {
         OK(etl_append_bytes(column, json_string_value(value), json_string_length(value), &err));
     } else {
         char *text = json_is_string(value) ? strdup(json_string_value(value)) : json_dumps(value, JSON_ENCODE_ANY);

@@ -7,7 +7,8 @@
 #define COLUMNS "k:l s:u b:b d:d:9,2 t:{x:C y:[u]} l:[{z:i}] z:Z f:f h:s e:tdD"
 
 static const char *const lines[] = {
-    "{\"k\":1,\"s\":\"a\",\"b\":true,\"d\":1.00,\"t\":{\"x\":1,\"y\":[\"p\",\"q\"]},\"l\":[{\"z\":1}],\"z\":\"YQ==\",\"f\":0.5,"
+    "{\"k\":1,\"s\":\"a\",\"b\":true,\"d\":1.00,\"t\":{\"x\":1,\"y\":[\"p\",\"q\"]},\"l\":[{\"z\":1}],\"z\":\"YQ==\","
+    "\"f\":0.5,"
     "\"h\":-1,\"e\":\"2026-01-01\"}\n",
     "{\"k\":2,\"s\":null,\"b\":null,\"d\":null,\"t\":null,\"l\":null,\"z\":null,\"f\":null,\"h\":null,\"e\":null}\n",
     "{\"k\":3,\"s\":\"\",\"b\":false,\"d\":-3.25,\"t\":{\"x\":null,\"y\":null},\"l\":[],\"z\":\"\",\"f\":1.5,\"h\":3,"
@@ -18,12 +19,13 @@ static const char *const lines[] = {
 
 static struct ArrowArray sample(const struct ArrowSchema *schema)
 {
-    return batch_of(schema, "[{\"k\":1,\"s\":\"a\",\"b\":true,\"d\":\"1.00\",\"t\":{\"x\":1,\"y\":[\"p\",\"q\"]},\"l\":[{\"z\":1}],"
-                            "\"z\":\"a\",\"f\":\"0.5\",\"h\":-1,\"e\":\"2026-01-01\"},{\"k\":2},"
-                            "{\"k\":3,\"s\":\"\",\"b\":false,\"d\":\"-3.25\",\"t\":{},\"l\":[],\"z\":\"\",\"f\":\"1.5\",\"h\":3,"
-                            "\"e\":\"1969-12-31\"},"
-                            "{\"k\":4,\"s\":\"dd\",\"b\":true,\"d\":\"4.00\",\"t\":{\"x\":4,\"y\":[null,\"\"]},"
-                            "\"l\":[null,{},{\"z\":4}],\"z\":\"dd\",\"f\":\"4.5\",\"h\":4,\"e\":\"2026-04-04\"}]");
+    return batch_of(
+        schema, "[{\"k\":1,\"s\":\"a\",\"b\":true,\"d\":\"1.00\",\"t\":{\"x\":1,\"y\":[\"p\",\"q\"]},\"l\":[{\"z\":1}],"
+                "\"z\":\"a\",\"f\":\"0.5\",\"h\":-1,\"e\":\"2026-01-01\"},{\"k\":2},"
+                "{\"k\":3,\"s\":\"\",\"b\":false,\"d\":\"-3.25\",\"t\":{},\"l\":[],\"z\":\"\",\"f\":\"1.5\",\"h\":3,"
+                "\"e\":\"1969-12-31\"},"
+                "{\"k\":4,\"s\":\"dd\",\"b\":true,\"d\":\"4.00\",\"t\":{\"x\":4,\"y\":[null,\"\"]},"
+                "\"l\":[null,{},{\"z\":4}],\"z\":\"dd\",\"f\":\"4.5\",\"h\":4,\"e\":\"2026-04-04\"}]");
 }
 
 static void expect_lines(const struct ArrowSchema *schema, const struct ArrowArray *batch, unsigned mask)
@@ -104,7 +106,8 @@ Test(batch, null_rows_are_refused)
 Test(batch, measures_the_slice)
 {
     struct ArrowSchema schema = schema_of("a:l s:u");
-    struct ArrowArray batch = batch_of(&schema, "[{\"a\":1,\"s\":\"four\"},{\"a\":2,\"s\":\"sixsix\"},{\"a\":3,\"s\":\"\"}]");
+    struct ArrowArray batch =
+        batch_of(&schema, "[{\"a\":1,\"s\":\"four\"},{\"a\":2,\"s\":\"sixsix\"},{\"a\":3,\"s\":\"\"}]");
     cr_expect_eq(batch_bytes(&schema, &batch), 3 * 8 + 4 * 4 + 10);
     OK(batch_head(&batch, 1, &err));
     cr_expect_eq(batch_bytes(&schema, &batch), 8 + 2 * 4 + 4);

@@ -68,8 +68,9 @@ Test(fit, reorders_and_fills_without_copying)
     OK(fit_apply(fit, &batch, NULL, NULL, &rejected, &err));
     cr_expect_eq(batch.children[3]->buffers[2], payload);
     cr_expect_eq(batch.children[1]->buffers[1], numbers);
-    expect_rows(&to, &batch, "{\"n\":null,\"b\":7,\"m\":null,\"a\":\"x\",\"o\":null,\"l\":null}\n"
-                             "{\"n\":null,\"b\":null,\"m\":null,\"a\":null,\"o\":null,\"l\":null}\n");
+    expect_rows(&to, &batch,
+                "{\"n\":null,\"b\":7,\"m\":null,\"a\":\"x\",\"o\":null,\"l\":null}\n"
+                "{\"n\":null,\"b\":null,\"m\":null,\"a\":null,\"o\":null,\"l\":null}\n");
     etl_array_release(&batch);
     fit_free(fit);
     etl_schema_release(&from);
@@ -78,7 +79,8 @@ Test(fit, reorders_and_fills_without_copying)
 
 Test(fit, widens)
 {
-    expect_fit("a:c", "a:l", "[{\"a\":-128},{\"a\":null},{\"a\":127}]", "{\"a\":-128}\n{\"a\":null}\n{\"a\":127}\n", "");
+    expect_fit("a:c", "a:l", "[{\"a\":-128},{\"a\":null},{\"a\":127}]", "{\"a\":-128}\n{\"a\":null}\n{\"a\":127}\n",
+               "");
     expect_fit("a:L", "a:d:22,2", "[{\"a\":\"18446744073709551615\"}]", "{\"a\":18446744073709551615.00}\n", "");
     expect_fit("a:l", "a:d:38,19", "[{\"a\":-9223372036854775808}]",
                "{\"a\":-9223372036854775808.0000000000000000000}\n", "");
@@ -86,12 +88,13 @@ Test(fit, widens)
     expect_fit("a:f", "a:g", "[{\"a\":1.5}]", "{\"a\":1.5}\n", "");
     expect_fit("a:tdD", "a:tsu:", "[{\"a\":\"2026-01-31\"},{\"a\":\"1969-12-31\"}]",
                "{\"a\":\"2026-01-31T00:00:00\"}\n{\"a\":\"1969-12-31T00:00:00\"}\n", "");
-    expect_fit("a:b b:l c:d:9,2 d:tdD e:ttu f:tsu:UTC g:g h:u=arrow.uuid", "a:u b:u c:U d:u e:u f:u g:u h:u",
-               "[{\"a\":true,\"b\":-5,\"c\":\"1.50\",\"d\":\"2026-02-28\",\"e\":\"23:59:59\",\"f\":\"2026-01-01T00:00:00Z\","
-               "\"g\":\"2.5\",\"h\":\"01234567-89ab-cdef-0123-456789abcdef\"}]",
-               "{\"a\":\"true\",\"b\":\"-5\",\"c\":\"1.50\",\"d\":\"2026-02-28\",\"e\":\"23:59:59\","
-               "\"f\":\"2026-01-01T00:00:00Z\",\"g\":\"2.5\",\"h\":\"01234567-89ab-cdef-0123-456789abcdef\"}\n",
-               "");
+    expect_fit(
+        "a:b b:l c:d:9,2 d:tdD e:ttu f:tsu:UTC g:g h:u=arrow.uuid", "a:u b:u c:U d:u e:u f:u g:u h:u",
+        "[{\"a\":true,\"b\":-5,\"c\":\"1.50\",\"d\":\"2026-02-28\",\"e\":\"23:59:59\",\"f\":\"2026-01-01T00:00:00Z\","
+        "\"g\":\"2.5\",\"h\":\"01234567-89ab-cdef-0123-456789abcdef\"}]",
+        "{\"a\":\"true\",\"b\":\"-5\",\"c\":\"1.50\",\"d\":\"2026-02-28\",\"e\":\"23:59:59\","
+        "\"f\":\"2026-01-01T00:00:00Z\",\"g\":\"2.5\",\"h\":\"01234567-89ab-cdef-0123-456789abcdef\"}\n",
+        "");
     expect_fit("a:l b:u c:{x:l} d:[u] e:u=arrow.json f:b",
                "a:u=arrow.json b:u=arrow.json c:u=arrow.json d:U=arrow.json e:U=arrow.json f:u=arrow.json",
                "[{\"a\":1,\"b\":\"q\\\"\",\"c\":{\"x\":null},\"d\":[\"p\",null],\"e\":\"[1]\",\"f\":false},{}]",
@@ -108,8 +111,8 @@ Test(fit, narrows_by_value)
                "1 a: \"128\" is not int8\n2 a: \"-129\" is not int8\n");
     expect_fit("a:l", "a:S", "[{\"a\":-1},{\"a\":65535},{\"a\":65536}]", "{\"a\":65535}\n",
                "0 a: \"-1\" is not uint16\n2 a: \"65536\" is not uint16\n");
-    expect_fit("a:L", "a:l", "[{\"a\":\"9223372036854775808\"},{\"a\":9223372036854775807}]", "{\"a\":9223372036854775807}\n",
-               "0 a: \"9223372036854775808\" is not int64\n");
+    expect_fit("a:L", "a:l", "[{\"a\":\"9223372036854775808\"},{\"a\":9223372036854775807}]",
+               "{\"a\":9223372036854775807}\n", "0 a: \"9223372036854775808\" is not int64\n");
     expect_fit("a:d:20,2", "a:l", "[{\"a\":\"5.00\"},{\"a\":\"5.01\"},{\"a\":\"-7.00\"}]", "{\"a\":5}\n{\"a\":-7}\n",
                "1 a: \"5.01\" is not int64\n");
     expect_fit("a:d:20,0", "a:l", "[{\"a\":\"9223372036854775808\"},{\"a\":\"-9223372036854775808\"}]",
@@ -126,8 +129,7 @@ Test(fit, narrows_by_value)
     expect_fit("a:u", "a:b", "[{\"a\":\"true\"},{\"a\":\"1\"},{\"a\":\"false\"}]", "{\"a\":true}\n{\"a\":false}\n",
                "1 a: \"1\" is not boolean\n");
     expect_fit("a:u", "a:tsu:UTC", "[{\"a\":\"2026-01-01T01:00:00+01:00\"},{\"a\":\"2026-01-01T00:00:00\"}]",
-               "{\"a\":\"2026-01-01T00:00:00Z\"}\n",
-               "1 a: \"2026-01-01T00:00:00\" is not timestamp with time zone\n");
+               "{\"a\":\"2026-01-01T00:00:00Z\"}\n", "1 a: \"2026-01-01T00:00:00\" is not timestamp with time zone\n");
     expect_fit("a:u", "a:u=arrow.uuid", "[{\"a\":\"01234567-89AB-cdef-0123-456789abcdef\"},{\"a\":\"x\"}]",
                "{\"a\":\"01234567-89ab-cdef-0123-456789abcdef\"}\n", "1 a: \"x\" is not uuid\n");
     expect_fit("a:b", "a:l", "[{\"a\":true},{\"a\":null}]", "{\"a\":null}\n", "0 a: \"true\" is not int64\n");
@@ -144,16 +146,18 @@ Test(fit, null_where_a_value_is_needed)
 
 Test(fit, new_columns_must_be_null)
 {
-    expect_fit("a:l b:u c:{x:l y:l}", "a:l c:{x:l}",
-               "[{\"a\":1},{\"a\":2,\"b\":\"v\"},{\"a\":3,\"c\":{\"x\":1,\"y\":null}},{\"a\":4,\"c\":{\"x\":1,\"y\":9}}]",
-               "{\"a\":1,\"c\":null}\n{\"a\":3,\"c\":{\"x\":1}}\n",
-               "1 b: \"v\" is in a new column\n3 c.y: \"9\" is in a new column\n");
+    expect_fit(
+        "a:l b:u c:{x:l y:l}", "a:l c:{x:l}",
+        "[{\"a\":1},{\"a\":2,\"b\":\"v\"},{\"a\":3,\"c\":{\"x\":1,\"y\":null}},{\"a\":4,\"c\":{\"x\":1,\"y\":9}}]",
+        "{\"a\":1,\"c\":null}\n{\"a\":3,\"c\":{\"x\":1}}\n",
+        "1 b: \"v\" is in a new column\n3 c.y: \"9\" is in a new column\n");
 }
 
 Test(fit, nested_misfits_find_their_row)
 {
     expect_fit("k:l l:[{v:u}]", "k:l l:[{v:l w:b}]",
-               "[{\"k\":1,\"l\":[{\"v\":\"1\"},{\"v\":\"2\"}]},{\"k\":2,\"l\":[]},{\"k\":3},{\"k\":4,\"l\":[{\"v\":\"3\"},{\"v\":\"x\"},"
+               "[{\"k\":1,\"l\":[{\"v\":\"1\"},{\"v\":\"2\"}]},{\"k\":2,\"l\":[]},{\"k\":3},{\"k\":4,\"l\":[{\"v\":"
+               "\"3\"},{\"v\":\"x\"},"
                "{\"v\":\"y\"}]},{\"k\":5,\"l\":[null,{\"v\":\"4\"}]}]",
                "{\"k\":1,\"l\":[{\"v\":1,\"w\":null},{\"v\":2,\"w\":null}]}\n{\"k\":2,\"l\":[]}\n{\"k\":3,\"l\":null}\n"
                "{\"k\":5,\"l\":[null,{\"v\":4,\"w\":null}]}\n",
@@ -174,8 +178,9 @@ Test(fit, slices_of_other_producers)
     batch.length = 3;
     OK(fit_new(&from, &to, &fit, &err));
     OK(fit_apply(fit, &batch, note, &seen, &rejected, &err));
-    expect_rows(&to, &batch, "{\"k\":2,\"s\":{\"x\":7,\"y\":null},\"l\":[8,9],\"b\":\"false\"}\n"
-                             "{\"k\":4,\"s\":{\"x\":null,\"y\":null},\"l\":null,\"b\":\"true\"}\n");
+    expect_rows(&to, &batch,
+                "{\"k\":2,\"s\":{\"x\":7,\"y\":null},\"l\":[8,9],\"b\":\"false\"}\n"
+                "{\"k\":4,\"s\":{\"x\":null,\"y\":null},\"l\":null,\"b\":\"true\"}\n");
     cr_expect_str_eq(seen.text, "1 l[]: \"bad\" is not int64\n");
     etl_array_release(&batch);
     fit_free(fit);

@@ -16,17 +16,41 @@ Test(schema_change, merges_scalars)
     static const struct {
         const char *a, *b, *merged;
     } cases[] = {
-        {"l", "l", "l"},           {"c", "s", "s"},       {"C", "S", "S"},       {"c", "C", "s"},
-        {"I", "i", "l"},           {"i", "C", "i"},       {"L", "c", "d:20,0"},  {"l", "d:18,2", "d:21,2"},
-        {"L", "d:4,4", "d:24,4"},  {"d:10,2", "d:8,4", "d:12,4"},                {"d:38,0", "d:2,2", "u"},
-        {"l", "d:38,20", "u"},     {"f", "g", "g"},       {"g", "l", "u"},       {"g", "d:3,1", "u"},
-        {"b", "l", "u"},           {"tdD", "tsu:", "tsu:"},                      {"tdD", "tsu:UTC", "u"},
-        {"tsu:", "tsu:UTC", "u"},  {"ttu", "tdD", "u"},   {"u=arrow.uuid", "u", "u"},
-        {"u=arrow.uuid", "u=arrow.uuid", "u=arrow.uuid"}, {"z", "Z", "Z"},       {"z", "u", "u"},
-        {"z", "l", "u"},           {"u", "U", "U"},       {"U", "l", "U"},       {"u", "u=arrow.json", "u=arrow.json"},
-        {"U", "u=arrow.json", "U=arrow.json"},            {"{x:l}", "l", "u=arrow.json"},
-        {"[l]", "{x:l}", "u=arrow.json"},                 {"[l]", "[b]", "[u]"}, {"{x:l}", "{x:g}", "{x:u}"},
-        {"[{x:l}]", "[{y:l}]", "[{x:l y:l}]"},            {"[l]", "u", "u=arrow.json"},
+        {"l", "l", "l"},
+        {"c", "s", "s"},
+        {"C", "S", "S"},
+        {"c", "C", "s"},
+        {"I", "i", "l"},
+        {"i", "C", "i"},
+        {"L", "c", "d:20,0"},
+        {"l", "d:18,2", "d:21,2"},
+        {"L", "d:4,4", "d:24,4"},
+        {"d:10,2", "d:8,4", "d:12,4"},
+        {"d:38,0", "d:2,2", "u"},
+        {"l", "d:38,20", "u"},
+        {"f", "g", "g"},
+        {"g", "l", "u"},
+        {"g", "d:3,1", "u"},
+        {"b", "l", "u"},
+        {"tdD", "tsu:", "tsu:"},
+        {"tdD", "tsu:UTC", "u"},
+        {"tsu:", "tsu:UTC", "u"},
+        {"ttu", "tdD", "u"},
+        {"u=arrow.uuid", "u", "u"},
+        {"u=arrow.uuid", "u=arrow.uuid", "u=arrow.uuid"},
+        {"z", "Z", "Z"},
+        {"z", "u", "u"},
+        {"z", "l", "u"},
+        {"u", "U", "U"},
+        {"U", "l", "U"},
+        {"u", "u=arrow.json", "u=arrow.json"},
+        {"U", "u=arrow.json", "U=arrow.json"},
+        {"{x:l}", "l", "u=arrow.json"},
+        {"[l]", "{x:l}", "u=arrow.json"},
+        {"[l]", "[b]", "[u]"},
+        {"{x:l}", "{x:g}", "{x:u}"},
+        {"[{x:l}]", "[{y:l}]", "[{x:l y:l}]"},
+        {"[l]", "u", "u=arrow.json"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char a[64], b[64], merged[64];
@@ -145,8 +169,9 @@ Test(schema_change, contracts)
 
 Test(schema_change, json_form_comes_back)
 {
-    struct ArrowSchema schema = schema_of("id!:l o!:C m:d:38,9 t:tsu:UTC j:U=arrow.json u:u=arrow.uuid n:{a!:[{b:z}] e:{}} "
-                                          "l!:[[f]]");
+    struct ArrowSchema schema =
+        schema_of("id!:l o!:C m:d:38,9 t:tsu:UTC j:U=arrow.json u:u=arrow.uuid n:{a!:[{b:z}] e:{}} "
+                  "l!:[[f]]");
     struct ArrowSchema back = {0};
     json_t *json = NULL;
     OK(etl_schema_set_metadata(&schema, ETL_META_OP_COLUMN, "o", &err));
@@ -201,9 +226,31 @@ Test(schema_change, refuses_endless_nesting)
 }
 
 /* Types are a semilattice: checked over all pairs and triples. */
-static const char *const kinds[] = {"b",   "c",    "C",       "s",       "I",      "l",       "L",   "d:5,2", "d:20,10",
-                                    "d:38,0", "f", "g",       "u",       "U",      "u=arrow.json", "u=arrow.uuid", "z",
-                                    "tdD", "ttu",  "tsu:",    "tsu:UTC", "{x:l}",  "{x:b y:l}", "[l]", "[g]"};
+static const char *const kinds[] = {"b",
+                                    "c",
+                                    "C",
+                                    "s",
+                                    "I",
+                                    "l",
+                                    "L",
+                                    "d:5,2",
+                                    "d:20,10",
+                                    "d:38,0",
+                                    "f",
+                                    "g",
+                                    "u",
+                                    "U",
+                                    "u=arrow.json",
+                                    "u=arrow.uuid",
+                                    "z",
+                                    "tdD",
+                                    "ttu",
+                                    "tsu:",
+                                    "tsu:UTC",
+                                    "{x:l}",
+                                    "{x:b y:l}",
+                                    "[l]",
+                                    "[g]"};
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
 static struct ArrowSchema join(const struct ArrowSchema *a, const struct ArrowSchema *b)

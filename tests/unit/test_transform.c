@@ -62,7 +62,8 @@ Test(transform, selects_and_renames_without_copying)
     struct transform_rules rules = {.include = include, .exclude = exclude, .rules = renames, .rule_count = 1};
     OK(etl_schema_set_metadata(&schema, ETL_META_OP_COLUMN, "o", &err));
     struct result result = make(&schema, &rules, "{}");
-    struct ArrowArray batch = batch_of(&schema, "[{\"id\":1,\"o\":2,\"secret\":\"s\",\"email\":\"e\",\"x_1\":\"1\",\"x_2\":true}]");
+    struct ArrowArray batch =
+        batch_of(&schema, "[{\"id\":1,\"o\":2,\"secret\":\"s\",\"email\":\"e\",\"x_1\":\"1\",\"x_2\":true}]");
     const void *payload = batch.children[3]->buffers[2];
     OK(transform_apply(result.transform, &batch, &err));
     expect_schema(transform_schema(result.transform), "id!:l o!:C mail:u x_1:u x_2:b");
@@ -80,8 +81,8 @@ Test(transform, selects_and_renames_without_copying)
 Test(transform, masks)
 {
     struct ArrowSchema schema = schema_of("h:u r:l p:u n:{x:l} j:{x:l} w:U d:d:9,2");
-    struct column_rule masks[] = {{"h", NULL, MASK_HASH},    {"r", NULL, MASK_REDACT}, {"p", NULL, MASK_PARTIAL},
-                                  {"n", NULL, MASK_NULL},    {"j", NULL, MASK_REDACT}, {"w", NULL, MASK_PARTIAL},
+    struct column_rule masks[] = {{"h", NULL, MASK_HASH},   {"r", NULL, MASK_REDACT}, {"p", NULL, MASK_PARTIAL},
+                                  {"n", NULL, MASK_NULL},   {"j", NULL, MASK_REDACT}, {"w", NULL, MASK_PARTIAL},
                                   {"d", NULL, MASK_PARTIAL}};
     struct transform_rules rules = {.rules = masks, .rule_count = 7, .mask_key = "Jefe", .mask_key_len = 4};
     struct result result = make(&schema, &rules, "{}");
@@ -96,7 +97,8 @@ Test(transform, masks)
                 "{\"h\":\"5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843\",\"r\":\"***\","
                 "\"p\":\"************1234\",\"n\":null,\"j\":\"***\",\"w\":\"**c\",\"d\":\"****.56\"}\n"
                 "{\"h\":null,\"r\":null,\"p\":null,\"n\":null,\"j\":null,\"w\":null,\"d\":null}\n"
-                "{\"h\":\"923598ca6d64af2a5dba79dcd021a8a0fe5c5f557519adaaf0ad532d4506dd30\",\"r\":\"***\",\"p\":\"\",\"n\":null,"
+                "{\"h\":\"923598ca6d64af2a5dba79dcd021a8a0fe5c5f557519adaaf0ad532d4506dd30\",\"r\":\"***\",\"p\":\"\","
+                "\"n\":null,"
                 "\"j\":null,\"w\":\"***\xc3\xab\xc3\xa9\",\"d\":null}\n");
     etl_array_release(&batch);
     drop(&result);
@@ -159,12 +161,14 @@ Test(transform, soft_delete_column)
     drop(&result);
     etl_schema_release(&schema);
     expect_refused("a:l _etl_deleted_at:u", &rules, no_keys, "{}", ETL_CONFIG, "rename or exclude");
-    expect_refused("a:l b:u", &(struct transform_rules){.soft_delete = true, .rules = &(struct column_rule){"b", "_etl_deleted_at", 0},
-                                                       .rule_count = 1},
+    expect_refused("a:l b:u",
+                   &(struct transform_rules){
+                       .soft_delete = true, .rules = &(struct column_rule){"b", "_etl_deleted_at", 0}, .rule_count = 1},
                    no_keys, "{}", ETL_CONFIG, "reserved");
 }
 
-static void expect_names(const char *columns, const struct transform_rules *rules, const char *map, const char *expected)
+static void expect_names(const char *columns, const struct transform_rules *rules, const char *map,
+                         const char *expected)
 {
     struct ArrowSchema schema = schema_of(columns);
     struct result result = make(&schema, rules, map);
@@ -184,7 +188,8 @@ Test(transform, names_are_unique_short_and_stable)
     expect_names("a:l A:l a_2:l", &folding, "{}", "{\"a\":\"a\",\"A\":\"A_2\",\"a_2\":\"a_2_2\"}");
     expect_names("A:l a:l", &folding, "{\"a\":\"a\",\"A\":\"A_2\"}", "{\"a\":\"a\",\"A\":\"A_2\"}");
     expect_names("A:l", &folding, "{\"a\":\"a\"}", "{\"a\":\"a\",\"A\":\"A_2\"}");
-    expect_names("abcdef:l abcdeg:l abcd:l", &shorter, "{}", "{\"abcdef\":\"abcd\",\"abcdeg\":\"ab_2\",\"abcd\":\"ab_3\"}");
+    expect_names("abcdef:l abcdeg:l abcd:l", &shorter, "{}",
+                 "{\"abcdef\":\"abcd\",\"abcdeg\":\"ab_2\",\"abcd\":\"ab_3\"}");
     expect_names("ab\xc3\xa9\xc3\xa9:l abc\xc3\xa9:l", &shorter, "{}",
                  "{\"ab\xc3\xa9\xc3\xa9\":\"ab\xc3\xa9\",\"abc\xc3\xa9\":\"abc\"}");
     /* a map written for a destination that did not fold */
@@ -211,7 +216,8 @@ Test(transform, refuses_what_cannot_work)
     const char *keys[] = {"id", NULL}, *exclude[] = {"i*", NULL}, *nothing[] = {"zzz", NULL};
     struct column_rule rule = {"emial", NULL, MASK_REDACT};
     struct transform_rules rules = {.rules = &rule, .rule_count = 1};
-    expect_refused("id:l email:u", &rules, keys, "{}", ETL_CONFIG, "emial, which is not there; the columns are: id, email");
+    expect_refused("id:l email:u", &rules, keys, "{}", ETL_CONFIG,
+                   "emial, which is not there; the columns are: id, email");
     rule.column = "i*";
     expect_refused("id:l email:u", &rules, keys, "{}", ETL_CONFIG, "key column id");
     rule.mask = MASK_PARTIAL;
@@ -236,14 +242,16 @@ Test(transform, a_hashed_key_is_allowed_and_slices_work)
     struct transform_rules rules = {.rules = list, .rule_count = 3, .mask_key = "k", .mask_key_len = 1};
     struct result result = {0};
     OK(transform_new(&schema, &rules, keys, "{}", &result.transform, &result.map, &err));
-    struct ArrowArray batch = batch_of(&schema, "[{\"id\":\"1\",\"p\":null},{\"id\":\"2\",\"p\":\"abcdefghij\",\"s\":{\"x\":\"y\"}},"
-                                                "{\"id\":\"3\",\"p\":null},{\"id\":\"4\"}]");
+    struct ArrowArray batch =
+        batch_of(&schema, "[{\"id\":\"1\",\"p\":null},{\"id\":\"2\",\"p\":\"abcdefghij\",\"s\":{\"x\":\"y\"}},"
+                          "{\"id\":\"3\",\"p\":null},{\"id\":\"4\"}]");
     batch.offset = 1;
     batch.length = 2;
     OK(transform_apply(result.transform, &batch, &err));
     expect_rows(transform_schema(result.transform), &batch,
                 "{\"key\":\"e94dc0787a13962ab08e6a258b9bb46eb05e968a3746dee179a4dd727b063de8\",\"p\":\"******ghij\","
-                "\"s\":\"*****\\\"y\\\"}\"}\n{\"key\":\"73ad098009fda9c640365e02d5f49a48e48249d3ea32e9fbca172ce656802ec2\",\"p\":null,\"s\":null}\n");
+                "\"s\":\"*****\\\"y\\\"}\"}\n{\"key\":"
+                "\"73ad098009fda9c640365e02d5f49a48e48249d3ea32e9fbca172ce656802ec2\",\"p\":null,\"s\":null}\n");
     etl_array_release(&batch);
     struct ArrowSchema other = schema_of("id!:u");
     struct etl_error err;
