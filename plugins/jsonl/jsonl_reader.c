@@ -314,6 +314,8 @@ static etl_status handle_bad(struct etl_reader *reader, const struct jsonl_line 
     if (line->kind == JSONL_TOO_LONG)
         etl_fail(err, ETL_DATA, "the line is longer than record_size_max (%lld bytes)",
                  (long long)reader->source->settings.record_size_max);
+    else if (strstr(err->message, " at byte "))
+        etl_fail(err, ETL_DATA, "%s of the line", err->message); /* the location counts in the file */
     if (line->is_terminated || line->kind == JSONL_TOO_LONG || !etl_input_files_can_grow(reader->files))
         return reject(reader, line, err);
     etl_log(reader->source->host, ETL_LOG_WARN,
