@@ -920,3 +920,79 @@ Test(state, runs)
     state_lease_release(store, &lease);
     state_close(store);
 }
+
+/* ---- what a death or a failure at the worst moment leaves ---- */
+
+#ifdef ENABLE_FAILPOINTS
+/* A child saves twice under a failpoint; returns the seq that is there afterwards. The list of failpoints is read once in a process, so this is
+ * called once in a test. */
+static uint64_t seq_after(const char *failpoint, int *ret_status)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct state_lease lease = {0};
+        setenv("ETLHOST_FAILPOINT", failpoint, 1);
+        struct state_store *store = open_store();
+        if (state_lease_take(store, "p", TTL, &lease, &err) != ETL_OK)
+            _exit(100);
+        save(store, &lease, 0, 1);
+        etl_status status = save(store, &lease, 0, 2);
+        _exit((int)status);
+    }
+    waitpid(child, ret_status, 0);
+    struct state_store *store = open_store();
+    uint64_t seq = latest(store);
+    /* Whatever happened: the next run starts at once. */
+    struct state_lease lease = take(store, "p");
+    state_lease_release(store, &lease);
+    state_close(store);
+    return seq;
+}
+
+Test(state, dies_before_commit)
+{
+    int status = 0;
+    cr_expect_eq(seq_after("db.commit.before:2:kill", &status), 1);
+    cr_expect(WIFSIGNALED(status));
+}
+
+Test(state, dies_after_commit)
+{
+    int status = 0;
+    cr_expect_eq(seq_after("db.commit.after:2:kill", &status), 2);
+    cr_expect(WIFSIGNALED(status));
+}
+
+Test(state, fails_before_commit)
+{
+    int status = 0;
+    cr_expect_eq(seq_after("db.commit.before:2:enospc", &status), 1, "refused as a whole");
+    cr_expect_eq(WEXITSTATUS(status), ETL_IO);
+}
+
+Test(state, fails_after_commit)
+{
+    int status = 0;
+    cr_expect_eq(seq_after("db.commit.after:2:error", &status), 2, "durable, whatever the caller is told");
+    cr_expect_eq(WEXITSTATUS(status), ETL_IO);
+}
+
+Test(state, dies_with_the_lease)
+{
+    int status = 0;
+    cr_expect_eq(seq_after("lease.acquired:kill", &status), 0);
+    cr_expect(WIFSIGNALED(status));
+}
+
+Test(state, failed_take_gives_lease_back)
+{
+    setenv("ETLHOST_FAILPOINT", "lease.acquired:error", 1);
+    struct state_store *store = open_store();
+    struct state_lease lease = {0};
+    cr_expect_eq(state_lease_take(store, "p", TTL, &lease, &err), ETL_IO);
+    cr_expect_null(lease.pipeline);
+    cr_expect_eq(state_lease_take(store, "p", TTL, &lease, &err), ETL_OK, "%s", err.message);
+    state_lease_release(store, &lease);
+    state_close(store);
+}
+#endif
