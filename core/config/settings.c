@@ -103,10 +103,10 @@ static void each_secret(const json_t *schema, const json_t *value, bool is_secre
         json_array_foreach(value, i, item) each_secret(json_object_get(schema, "items"), item, is_secret, add);
     } else if (json_is_string(value)) {
         const char *text = json_string_value(value);
-        if (reference_is_in(text))
-            reference_each_value(text, add);
-        else if (is_secret && text[0] != '\0')
+        /* A secret that has been resolved may look like a reference itself. */
+        if (is_secret && text[0] != '\0')
             add(text);
+        reference_each_value(text, add);
     }
 }
 

@@ -296,6 +296,11 @@ Test(config, redacts_and_collects)
     json_decref(redacted);
     settings_each_secret(schema, value, collect);
     cr_expect_str_eq(found, "pw;hidden;hidden;", "%s", found);
+    found[0] = '\0';
+    json_object_clear(value);
+    json_object_set_new(value, "password", json_string("a${b"));
+    settings_each_secret(schema, value, collect);
+    cr_expect_str_eq(found, "a${b;", "%s", found);
     json_decref(value);
 }
 
