@@ -1,4 +1,5 @@
 # mdoc pages.
+dist_man_MANS += man/etlhost-csv.7
 dist_man_MANS += man/etlhost-plugin.7
 dist_man_MANS += man/etlhost.conf.5
 dist_man_MANS += man/etlhost-jsonl.7

@@ -36,8 +36,9 @@ struct etl_input_files;
  * ETL_NOT_FOUND with the pattern. `state` (NULL = none) says what has been read; malformed or foreign state is
  * ETL_STATE_INVALID. `compression`: "auto" (by magic bytes), "none", "gzip", "zstd". Standard input has no state: it is read
  * once to its end. */
-etl_status etl_input_files_open(const struct etl_host *host, const char *path, const char *compression, const char *state,
-                                size_t state_len, struct etl_input_files **ret_files, struct etl_error *err);
+etl_status etl_input_files_open(const struct etl_host *host, const char *path, const char *compression,
+                                const char *state, size_t state_len, struct etl_input_files **ret_files,
+                                struct etl_error *err);
 void etl_input_files_close(struct etl_input_files *files); /* NULL-safe */
 
 /* The same for those files alone whose stream name (etl_stream_name_from_path) is `stream`; NULL or "" = all. `host` may be
@@ -56,8 +57,8 @@ const char *const *etl_input_files_list(const struct etl_input_files *files);
 /* Moves to the next file that has something unread; false at the end of the list. */
 etl_status etl_input_files_next(struct etl_input_files *files, bool *ret_found, struct etl_error *err);
 
-const char *etl_input_files_path(const struct etl_input_files *files);   /* of the current file, for messages */
-uint64_t etl_input_files_offset(const struct etl_input_files *files);    /* where reading of the current file starts:
+const char *etl_input_files_path(const struct etl_input_files *files); /* of the current file, for messages */
+uint64_t etl_input_files_offset(const struct etl_input_files *files);  /* where reading of the current file starts:
                                                                             0 or a record boundary from the state */
 
 /* Reads up to `capacity` decompressed bytes of the current file; 0 bytes = its end. Truncated or corrupt compressed data is
@@ -70,7 +71,8 @@ void etl_input_files_mark(struct etl_input_files *files, uint64_t offset, bool i
 
 /* Standard input and pipes: waits until there is something to read or `timeout_ms` have passed; false = nothing yet. Regular files
  * are always ready. For a reader that has to say IDLE in time. */
-etl_status etl_input_files_wait(struct etl_input_files *files, uint32_t timeout_ms, bool *ret_ready, struct etl_error *err);
+etl_status etl_input_files_wait(struct etl_input_files *files, uint32_t timeout_ms, bool *ret_ready,
+                                struct etl_error *err);
 
 /* True when the current file can be read from another offset (regular files; not standard input and pipes). */
 bool etl_input_files_can_seek(const struct etl_input_files *files);

@@ -41,8 +41,8 @@ etl_status etl_output_files_begin(const struct etl_host *host, const struct etl_
 
 /* As explain: fills the recovery without changing anything. The state is copied into `buffer` of ETL_STATE_MAX_BYTES given by the
  * caller. */
-etl_status etl_output_files_look(const struct etl_output_options *options, const struct etl_write_plan *plan, char *buffer,
-                                 struct etl_recovery *recovery, struct etl_error *err);
+etl_status etl_output_files_look(const struct etl_output_options *options, const struct etl_write_plan *plan,
+                                 char *buffer, struct etl_recovery *recovery, struct etl_error *err);
 
 /* Appends bytes of whole records. When a new file has been started since the last call (the first write, rotation, or after
  * etl_output_files_cut), *ret_is_new is set before anything is written and nothing is: the caller writes its header (CSV) by a
@@ -54,7 +54,8 @@ etl_status etl_output_files_write(struct etl_output_files *files, const char *da
 etl_status etl_output_files_cut(struct etl_output_files *files, struct etl_error *err);
 
 /* As etl_dest_ops.commit, rollback and end. */
-etl_status etl_output_files_commit(struct etl_output_files *files, const struct etl_commit *commit, struct etl_error *err);
+etl_status etl_output_files_commit(struct etl_output_files *files, const struct etl_commit *commit,
+                                   struct etl_error *err);
 etl_status etl_output_files_rollback(struct etl_output_files *files, struct etl_error *err);
 void etl_output_files_end(struct etl_output_files *files);
 
