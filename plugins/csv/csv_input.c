@@ -380,9 +380,10 @@ etl_status csv_input_consume(struct csv_input *input, struct etl_error *err)
     return ETL_OK;
 }
 
-const char *csv_input_problem(const struct csv_input *input)
+const char *csv_input_problem(struct csv_input *input)
 {
-    return input->problem.failed || !input->problem.data ? "bad record" : input->problem.data;
+    const char *text = etl_buffer_text(&input->problem);
+    return text ? text : "the record is malformed";
 }
 
 const char *csv_input_location(struct csv_input *input)

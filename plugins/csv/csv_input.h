@@ -39,7 +39,7 @@ etl_status csv_input_record(struct csv_input *input, uint32_t wait_ms, enum csv_
 etl_status csv_input_consume(struct csv_input *input, struct etl_error *err);
 
 /* Why the record is bad: "5 fields, header has 4". */
-const char *csv_input_problem(const struct csv_input *input);
+const char *csv_input_problem(struct csv_input *input);
 /* "data/a.csv: line 17", or "data/a.csv: byte 1234" where the line is not known. */
 const char *csv_input_location(struct csv_input *input);
 /* The record as it is written (in UTF-8), cut at 64 KiB. */
