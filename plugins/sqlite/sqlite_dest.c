@@ -258,6 +258,7 @@ static etl_status swap_generation(struct etl_writer *writer, struct etl_error *e
     ETL_TRY(ETL_FAILPOINT("dst.gen.swap.before", err));
     ETL_TRY(sqlite_table_load(db, writer->staging, &staging, err));
     sqlite_drop_statements(writer);
+    writer->schema_in_unit = true; /* after a rollback they must be prepared again */
     if (staging.exists)
         ETL_TRY(sqlite_plan_swap(db, writer->live, writer->staging, &script, err));
     else
@@ -476,7 +477,7 @@ out:
     return status;
 }
 
-/* Without the file, whether it could be made depends on its folder. */
+/* The file and its journal are made in that folder. */
 static etl_status check_folder(const char *path, struct etl_error *err)
 {
     char *copy = NULL;
@@ -487,7 +488,7 @@ static etl_status check_folder(const char *path, struct etl_error *err)
         return status;
     folder = dirname(copy);
     if (eaccess(folder, W_OK | X_OK) != 0)
-        status = etl_fail_errno(err, errno, "cannot create a database in folder", folder);
+        status = etl_fail_errno(err, errno, "cannot create files in folder", folder);
     free(copy);
     return status;
 }
@@ -499,8 +500,9 @@ static etl_status dest_check(struct etl_dest *dest, struct etl_error *err)
 
     if (!*dest->settings.path)
         return etl_fail(err, ETL_CONFIG, "path is empty: name the database file");
-    if (access(dest->settings.path, F_OK) != 0)
-        return check_folder(dest->settings.path, err);
+    status = check_folder(dest->settings.path, err);
+    if (status != ETL_OK || access(dest->settings.path, F_OK) != 0)
+        return status;
     db.busy_timeout_ms = (int64_t)(dest->settings.busy_timeout * 1000);
     ETL_TRY(sqlite_db_open(&db, DB_WRITE, err));
     ETL_TRY(sqlite_exec(&db, "BEGIN IMMEDIATE", "lock database", err));

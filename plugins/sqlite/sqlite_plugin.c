@@ -23,6 +23,15 @@ static struct etl_connector dest = {
 
 static const struct etl_connector *const connectors[] = {&source, &dest, NULL};
 
+/* Connections are used from several threads, one at a time. */
+static etl_status ETL_CALL load(const struct etl_host *host, struct etl_error *err)
+{
+    (void)host;
+    if (sqlite3_threadsafe())
+        return ETL_OK;
+    return etl_fail(err, ETL_UNSUPPORTED, "the SQLite library was built without support for threads");
+}
+
 static const struct etl_plugin plugin = {
     .struct_size = sizeof(struct etl_plugin),
     .magic = ETL_PLUGIN_MAGIC,
@@ -33,6 +42,7 @@ static const struct etl_plugin plugin = {
     .vendor = "etlhost",
     .license = "MIT",
     .connectors = connectors,
+    .load = load,
 };
 
 const struct etl_plugin *ETL_CALL etl_plugin_v1(void)

@@ -406,6 +406,27 @@ Test(sqlite_dest, lost_staging_is_noticed)
     ops->close(dest);
 }
 
+/* The swap fails on a unique index of the user: nothing changes, and the writer is still good. */
+Test(sqlite_dest, failed_swap_is_undone)
+{
+    struct etl_dest *dest = open_dest("");
+    struct etl_write_plan plan = make_plan(ETL_MODE_OVERWRITE, no_keys, 1);
+    struct etl_writer *writer = NULL;
+
+    query("CREATE TABLE t(id INTEGER, name TEXT); INSERT INTO t VALUES(9, 'old'); CREATE UNIQUE INDEX t_id ON t(id)");
+    writer = begin(dest, &plan);
+    set_schema(writer, SPEC);
+    CR_OK(try_write(writer, SPEC, "1|a;1|b", 0));
+    CR_FAILS(try_commit(writer, 1, "one", ETL_COMMIT_FINAL), ETL_SCHEMA);
+    cr_assert(strstr(err.message, "t_id"), "%s", err.message);
+    CR_QUERY("SELECT * FROM t", "9|old;");
+    CR_OK(try_write(writer, SPEC, "1|a;2|b", 0));
+    CR_OK(try_commit(writer, 1, "one", ETL_COMMIT_FINAL));
+    CR_QUERY("SELECT * FROM t", "1|a;2|b;");
+    ops->end(writer);
+    ops->close(dest);
+}
+
 /* ---- fence ---- */
 
 Test(sqlite_dest, fence)

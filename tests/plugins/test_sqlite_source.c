@@ -1,7 +1,8 @@
 /* The SQLite source at the level of the ABI: discovery, full passes, cursors, resuming, and the round trip of types through the
  * destination. */
+#include <pthread.h>
 #include <sys/stat.h>
-#include <time.h>
+#include <sys/wait.h>
 
 #include "tests/plugins/sqlite_kit.h"
 
@@ -213,6 +214,38 @@ Test(sqlite_source, locked)
     CR_OK(try_read(&request, NULL));
 }
 
+/* Dies in a transaction whose pages are already in the file. */
+static void die_while_writing(void)
+{
+    sqlite3 *db = NULL;
+
+    if (sqlite3_open(path, &db) == SQLITE_OK)
+        sqlite3_exec(db,
+                     "PRAGMA cache_size = 2; BEGIN; UPDATE t SET a = 'new';"
+                     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) "
+                     "INSERT INTO t SELECT 'more rows' FROM n",
+                     NULL, NULL, NULL);
+    _exit(0);
+}
+
+Test(sqlite_source, journal_of_a_dead_writer)
+{
+    struct etl_read_request request = make_request("t");
+    struct stat journal;
+    char name[160];
+    pid_t child = 0;
+
+    query("CREATE TABLE t(a); INSERT INTO t VALUES('old')");
+    child = fork();
+    if (child == 0)
+        die_while_writing();
+    waitpid(child, NULL, 0);
+    snprintf(name, sizeof name, "%s-journal", path);
+    cr_assert(stat(name, &journal) == 0 && journal.st_size > 0);
+    CR_OK(try_read(&request, NULL));
+    CR_ROWS("old;");
+}
+
 /* ---- types ---- */
 
 Test(sqlite_source, declared_types)
@@ -407,6 +440,51 @@ Test(sqlite_source, slices_are_the_table)
     query("INSERT INTO t(rowid, a) VALUES(9223372036854775807, 9), (-9223372036854775808, 0)");
     read_slices(3, "0;1;2;3;4;5;6;7;9;");
     read_slices(8, "0;1;2;3;4;5;6;7;9;");
+}
+
+/* Reads a slice to its end and counts its rows. */
+static void *count_slice(void *arg)
+{
+    struct etl_read_request request = make_request("t");
+    struct etl_error error = {.struct_size = sizeof error};
+    struct etl_reader *reader = NULL;
+    int64_t rows = 0;
+
+    request.slice = arg;
+    request.batch_rows_hint = 100;
+    if (ops->read_open(source, &request, &reader, &error) != ETL_OK)
+        return NULL;
+    for (uint32_t kind = 0; kind != ETL_MESSAGE_END;) {
+        struct etl_message message = {.struct_size = sizeof message};
+        if (ops->read_next(reader, &message, &error) != ETL_OK)
+            break;
+        kind = message.kind;
+        rows += kind == ETL_MESSAGE_BATCH ? message.batch.length : 0;
+        etl_schema_release(&message.schema);
+        etl_array_release(&message.batch);
+    }
+    ops->read_close(reader);
+    return (void *)(intptr_t)rows;
+}
+
+Test(sqlite_source, readers_run_at_the_same_time)
+{
+    pthread_t threads[4];
+    intptr_t rows = 0;
+
+    query("CREATE TABLE t(a);"
+          "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO t SELECT i FROM "
+          "n");
+    n_slices = 0;
+    CR_OK(ops->plan_slices(source, "t", 4, 0, take_slice, NULL, &err));
+    for (int i = 0; i < 4; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, count_slice, slices[i]), 0);
+    for (int i = 0; i < 4; i++) {
+        void *counted = NULL;
+        pthread_join(threads[i], &counted);
+        rows += (intptr_t)counted;
+    }
+    cr_assert_eq(rows, 20000);
 }
 
 /* ---- cursor ---- */
