@@ -21,6 +21,7 @@ include tests/crash/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
 include tests/lint/local.mk
+include tests/demo/local.mk
 
 # Criterion unit tests: check_PROGRAMS += X; X_SOURCES = ...; X_CFLAGS = $(UNIT_CFLAGS); X_LDADD = $(UNIT_LDADD)
 UNIT_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) $(JANSSON_CFLAGS) -Wno-missing-prototypes -Wno-pedantic -Wno-cast-qual
