@@ -37,6 +37,19 @@ m4dir = $(datadir)/aclocal
 dist_m4_DATA = sdk/m4/etlhost.m4
 EXTRA_DIST += m4/etl_build.m4
 
+# The convenience libraries hold position-independent objects: plugins outside this tree link the same archives.
+sdk_archives = sdk/.libs/libetlhost-sdk.a
+if HAVE_FILES
+sdk_archives += sdk/.libs/libetlhost-sdk-files.a
+endif
+INSTALL_HOOKS += install-sdk-archives
+UNINSTALL_HOOKS += uninstall-sdk-archives
+install-sdk-archives:
+	$(MKDIR_P) '$(DESTDIR)$(libdir)'
+	for archive in $(sdk_archives); do $(INSTALL_DATA) "$$archive" '$(DESTDIR)$(libdir)' || exit 1; done
+uninstall-sdk-archives:
+	rm -f '$(DESTDIR)$(libdir)/libetlhost-sdk.a' '$(DESTDIR)$(libdir)/libetlhost-sdk-files.a'
+
 include sdk/src/error.mk
 include sdk/src/json.mk
 include sdk/src/batch.mk
