@@ -1,1 +1,15 @@
-# Tests of this part.
+# End-to-end tests through the command line.
+scenario_tests = \
+	tests/scenario/01-by-hand.sh \
+	tests/scenario/02-file-increments.sh \
+	tests/scenario/03-modes.sh \
+	tests/scenario/04-cursor.sh \
+	tests/scenario/05-contracts.sh \
+	tests/scenario/06-columns.sh \
+	tests/scenario/07-state.sh \
+	tests/scenario/08-one-at-a-time.sh \
+	tests/scenario/09-command-line.sh \
+	tests/scenario/10-full-disk.sh
+dist_check_SCRIPTS += $(scenario_tests)
+TESTS += $(scenario_tests)
+EXTRA_DIST += tests/scenario/common.sh

@@ -1,0 +1,45 @@
+#!/bin/sh
+# append, overwrite, upsert; full refresh; limit; dry run.
+. "$(dirname "$0")/common.sh"
+
+sqlite3 app.db "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1,'a'),(2,'b'),(3,'c')"
+move="--source sqlite --source-opt path=app.db --dest sqlite --dest-opt path=out.db --summary report.json"
+
+# a table without cursor is overwritten by default; the old rows are replaced as a whole
+etl 0 $move
+reports mode overwrite
+query out.db "SELECT group_concat(v,'') FROM t" abc
+sqlite3 app.db "DELETE FROM t WHERE id = 2; INSERT INTO t VALUES (4,'d')"
+etl 0 $move
+query out.db "SELECT group_concat(v,'') FROM t" acd
+query out.db "SELECT count(*) FROM sqlite_master WHERE name LIKE '%etl_gen%'" 0
+
+# upsert keeps what is gone at the source
+etl 0 $move --mode upsert --pipeline up --target u
+sqlite3 app.db "DELETE FROM t WHERE id = 1; UPDATE t SET v = 'D' WHERE id = 4"
+etl 0 $move --mode upsert --pipeline up --target u
+query out.db "SELECT group_concat(v,'') FROM (SELECT * FROM u ORDER BY id)" acD
+# a full refresh builds anew
+etl 0 $move --mode upsert --pipeline up --target u --full-refresh
+query out.db "SELECT group_concat(v,'') FROM (SELECT * FROM u ORDER BY id)" cD
+
+# limit stops at the row asked for; the next run goes on
+printf 'id,v\n' >rows.csv
+seq 1 1000 | sed 's/.*/&,x/' >>rows.csv
+etl 0 $csv_to_sqlite --source-opt path=rows.csv --limit 25
+query warehouse.db "SELECT count(*), max(id) FROM rows" "25|25"
+etl 0 $csv_to_sqlite --source-opt path=rows.csv
+query warehouse.db "SELECT count(*), count(DISTINCT id) FROM rows" "1000|1000"
+
+# a dry run leaves nothing behind
+etl 0 --source csv --source-opt path=rows.csv --dest sqlite --dest-opt path=dry.db --dry-run --summary report.json --state dry-state.db
+reports rows_read 1000
+reports rows_written 0
+[ ! -e dry.db ] || fail "a dry run made the database"
+[ ! -e dry-state.db ] || fail "a dry run made a state store"
+
+# append without a key to a destination without upsert is refused in words
+etl 2 --source csv --source-opt path=rows.csv --dest jsonl --dest-opt path=lines --mode upsert --primary-key id
+says upsert
+etl 2 --source csv --source-opt path=rows.csv --dest sqlite --dest-opt path=x.db --mode upsert
+says primary

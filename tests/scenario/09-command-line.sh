@@ -1,0 +1,41 @@
+#!/bin/sh
+# Help, version, completion, inspect, plugins; wrong usage says what is wrong and ends with 2.
+. "$(dirname "$0")/common.sh"
+etl 0 --help; prints "Commands:"
+etl 0 version; prints "plugin ABI 1."
+etl 0 --version
+for command in run plan check discover read inspect plugins state history dlq config-schema completion version; do
+	etl 0 "$command" --help
+	prints "usage: etlhost $command"
+	etl 0 help "$command"
+done
+etl 0 completion bash; bash -n out 2>err || fail "the bash completion is no bash"
+etl 0 completion zsh; prints "#compdef etlhost"
+etl 0 plugins; prints sqlite
+for connector in csv jsonl sqlite null synth; do
+	etl 0 inspect "$connector"; prints "settings"
+	etl 0 inspect "$connector.so" --output json; prints '"config_schema"'
+done
+etl 0 config-schema; prints '"primary_key"'
+etl 2; etl 2 rum; says 'did you mean "run"'
+etl 2 --sorce csv; says "--source"
+etl 2 run --source; says "needs a value"
+etl 2 --source csv --dest null; says path
+etl 2 --source csv --source-opt pth=x --dest null; says '"path"'
+etl 2 --source csv --source-opt path=x --source-opt ragged=maybe --dest null; says maybe
+etl 2 --source nosuch --dest null; says nosuch
+etl 2 --source null --dest null; says source
+etl 2 --mode sideways --source synth --dest null; says sideways
+etl 2 --source synth --dest null --limit many; says many
+etl 2 run nosuch.yaml; says nosuch.yaml
+printf 'source: csv\ndestination: sqlite\nprimery_key: [id]\n' >bad.yaml
+etl 2 run bad.yaml; says primary_key; says bad.yaml
+etl 2 --source csv --source-opt path=nothing.csv --dest null; says nothing.csv
+etl 4 check --source csv --source-opt path=nothing.csv
+etl 0 check --source synth --dest null
+etl 2 --source synth --dest null --delivery exactly-once; says exactly-once
+# secrets: a value from the environment is in no output
+SECRET_PATH=top-secret-file-name
+export SECRET_PATH
+etl 2 --source csv --source-opt path='${env:SECRET_PATH}' --dest null --log-level debug
+etl 2 --source csv --source-opt path='${env:NOT_SET_AT_ALL}' --dest null; says NOT_SET_AT_ALL
