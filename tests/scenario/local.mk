@@ -9,7 +9,8 @@ scenario_tests = \
 	tests/scenario/07-state.sh \
 	tests/scenario/08-one-at-a-time.sh \
 	tests/scenario/09-command-line.sh \
-	tests/scenario/10-full-disk.sh
+	tests/scenario/10-full-disk.sh \
+	tests/scenario/11-install.sh
 dist_check_SCRIPTS += $(scenario_tests)
 TESTS += $(scenario_tests)
-EXTRA_DIST += tests/scenario/common.sh
+EXTRA_DIST += tests/scenario/common.sh tests/scenario/outside_plugin.c
