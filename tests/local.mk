@@ -6,6 +6,8 @@ AM_TESTS_ENVIRONMENT = ETLHOST='$(abs_top_builddir)/etlhost'; export ETLHOST; \
 	XDG_STATE_HOME='$(abs_top_builddir)/tests/state-home'; export XDG_STATE_HOME;
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)
+LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/run_program.sh
+EXTRA_DIST += tests/run_program.sh
 
 include tests/unit/sdk.mk
 include tests/unit/data.mk
