@@ -5,7 +5,9 @@ int status_exit_code(etl_status status)
 {
     switch (status) {
     case ETL_OK: return EXIT_CODE_OK;
-    case ETL_CONFIG: return EXIT_CODE_USAGE;
+    case ETL_CONFIG:
+    case ETL_NOT_FOUND:
+    case ETL_UNSUPPORTED: return EXIT_CODE_USAGE;
     case ETL_SCHEMA: return EXIT_CODE_CONTRACT;
     case ETL_CONFLICT: return EXIT_CODE_FENCED;
     default: return EXIT_CODE_FAILED;

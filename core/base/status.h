@@ -18,7 +18,7 @@ enum exit_code {
     EXIT_CODE_SIGTERM = 143
 };
 
-/* Exit code of a run that ended with this status: CONFIG -> 2, SCHEMA -> 5, CONFLICT -> 76, else 1. */
+/* Exit code of a run that ended with this status: CONFIG, NOT_FOUND, UNSUPPORTED -> 2, SCHEMA -> 5, CONFLICT -> 76, else 1. */
 int status_exit_code(etl_status status);
 
 /* Whether trying again may help: TRANSIENT, THROTTLED. */

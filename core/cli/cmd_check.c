@@ -4,6 +4,7 @@
 #include "core/cli/output.h"
 #include "core/cli/record_printer.h"
 #include "core/cli/session.h"
+#include <etlhost/sdk/type.h>
 #include "core/cli/signals.h"
 #include "core/plugin/services.h"
 #include <stdlib.h>

@@ -37,16 +37,13 @@ static void print_summary(struct report *report)
     output_table_print(table, stderr);
 }
 
-static void print_stream_errors(const struct report *report, const char *already)
+/* The failure of a stream has been logged when it happened. */
+static bool was_logged(const struct report *report, const char *message)
 {
-    for (size_t i = 0; i < report->stream_count; i++) {
-        const char *text = report->streams[i].error;
-        if (!text || !*text || (already && strstr(already, text)))
-            continue;
-        char *clean = log_scrub(text);
-        fprintf(stderr, "etlhost: %s\n", clean ? clean : "out of memory");
-        free(clean);
-    }
+    for (size_t i = 0; i < report->stream_count; i++)
+        if (report->streams[i].error && *report->streams[i].error && strstr(message, report->streams[i].error))
+            return true;
+    return false;
 }
 
 static void print_totals(const struct session *session, const struct report *report)
@@ -56,7 +53,6 @@ static void print_totals(const struct session *session, const struct report *rep
             seconds, report->run_id, session->pipeline.dry_run ? ", dry run: nothing was written" : "");
 }
 
-/* The run as asked for; the exit code is final but for signals. */
 static int run_session(const struct options *options, struct session *session, struct report *report,
                        struct etl_error *err)
 {
@@ -67,9 +63,6 @@ static int run_session(const struct options *options, struct session *session, s
         progress = progress_start(report);
     int code = run_execute(&input, report, err);
     progress_stop(progress);
-    if (atomic_load(signals_flag()) && (code == EXIT_CODE_OK || (report->status && !strcmp(report->status, "stopped"))))
-        code = 128 + atomic_load(signals_flag());
-    report->exit_code = code;
     return code;
 }
 
@@ -78,9 +71,8 @@ static int finish_run(const struct options *options, const struct session *sessi
 {
     struct etl_error err;
     etl_error_init(&err);
-    if (code != EXIT_CODE_OK && run_error->message[0])
+    if (code != EXIT_CODE_OK && run_error->message[0] && !was_logged(report, run_error->message))
         output_error(ETL_INTERNAL, run_error);
-    print_stream_errors(report, run_error->message);
     if (!options->quiet) {
         if (report->stream_count)
             print_summary(report);

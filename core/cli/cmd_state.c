@@ -161,6 +161,7 @@ static const struct {
 static etl_status run_action(const struct options *options, struct etl_error *err)
 {
     struct session session = {0};
+    struct state_command command = {.options = options};
     etl_status status = ETL_OK;
     size_t i = 0, count = sizeof(actions) / sizeof(actions[0]);
     if (!options->operand_count)
@@ -178,7 +179,8 @@ static etl_status run_action(const struct options *options, struct etl_error *er
         return etl_fail(err, ETL_CONFIG, "state %s: \"%s\" is too much", actions[i].name, options->operands[2]);
     pipeline_init(&session.pipeline);
     ETL_TRY(session_open_store(&session, options, actions[i].creates, err));
-    struct state_command command = {options, session.store, options->operand_count > 1 ? options->operands[1] : NULL};
+    command.store = session.store;
+    command.pipeline = options->operand_count > 1 ? options->operands[1] : NULL;
     ETL_TRY(actions[i].run(&command, err));
 out:
     session_close(&session);

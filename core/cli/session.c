@@ -152,6 +152,7 @@ static etl_status set_stream_defaults(struct stream_config *config, const struct
     ETL_TRY(set_choice(&config->mode, "mode", options->mode, modes, err));
     ETL_TRY(set_choice(&config->contract, "contract", options->contract, contracts, err));
     ETL_TRY(set_choice(&config->deletes, "deletes", options->deletes, deletes, err));
+    ETL_TRY(set_text(&config->operation_column, options->operation_column, err));
     ETL_TRY(set_text(&config->cursor, options->cursor, err));
     ETL_TRY(set_text(&config->cursor_from, options->cursor_from, err));
     ETL_TRY(set_text(&config->cursor_until, options->cursor_until, err));

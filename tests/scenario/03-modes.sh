@@ -8,10 +8,10 @@ move="--source sqlite --source-opt path=app.db --dest sqlite --dest-opt path=out
 # a table without cursor is overwritten by default; the old rows are replaced as a whole
 etl 0 $move
 reports mode overwrite
-query out.db "SELECT group_concat(v,'') FROM t" abc
+query out.db "SELECT group_concat(v,'') FROM (SELECT * FROM t ORDER BY id)" abc
 sqlite3 app.db "DELETE FROM t WHERE id = 2; INSERT INTO t VALUES (4,'d')"
 etl 0 $move
-query out.db "SELECT group_concat(v,'') FROM t" acd
+query out.db "SELECT group_concat(v,'') FROM (SELECT * FROM t ORDER BY id)" acd
 query out.db "SELECT count(*) FROM sqlite_master WHERE name LIKE '%etl_gen%'" 0
 
 # upsert keeps what is gone at the source

@@ -28,4 +28,4 @@ etl 0 --source csv --source-opt path=big.csv --dest sqlite --dest-opt path=locke
 printf 'not a database, but long enough to be taken for one: ................................................................' >not.db
 etl 2 --source csv --source-opt path=big.csv --dest sqlite --dest-opt path=not.db
 says not.db
-etl 1 --source csv --source-opt path=big.csv --dest csv --dest-opt path=/proc/nowhere
+etl 2 --source csv --source-opt path=big.csv --dest csv --dest-opt path=/proc/nowhere
