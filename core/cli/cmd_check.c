@@ -4,9 +4,9 @@
 #include "core/cli/output.h"
 #include "core/cli/record_printer.h"
 #include "core/cli/session.h"
-#include <etlhost/sdk/type.h>
 #include "core/cli/signals.h"
 #include "core/plugin/services.h"
+#include <etlhost/sdk/type.h>
 #include <stdlib.h>
 #include <string.h>
 

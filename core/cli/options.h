@@ -12,7 +12,8 @@ struct options {
     char **source_opts, **dest_opts;
     const char *pipeline, *plugin_dir, *state, *delivery;
     char **include, **exclude;
-    const char *mode, *primary_key, *cursor, *cursor_from, *cursor_until, *target, *contract, *deletes, *mask_key, *operation_column;
+    const char *mode, *primary_key, *cursor, *cursor_from, *cursor_until, *target, *contract, *deletes, *mask_key,
+        *operation_column;
     char **columns, **exclude_columns, **renames, **masks;
     int64_t limit, parallel, commit_rows, commit_bytes, batch_rows, batch_bytes, memory_limit, retries, seq;
     double cursor_lookback, commit_interval;

@@ -44,6 +44,7 @@ static void stream_fini(struct stream_config *stream)
     free(stream->target);
     free(stream->contract);
     free(stream->deletes);
+    free(stream->operation_column);
     string_list_free(stream->include_columns);
     string_list_free(stream->exclude_columns);
     columns_free(stream->columns, stream->column_count);
@@ -169,6 +170,7 @@ static etl_status get_stream(const json_t *object, struct stream_config *stream,
     ETL_TRY(get_text(object, "target", &stream->target, err));
     ETL_TRY(get_text(object, "contract", &stream->contract, err));
     ETL_TRY(get_text(object, "deletes", &stream->deletes, err));
+    ETL_TRY(get_text(object, "operation_column", &stream->operation_column, err));
     ETL_TRY(get_list(object, "include_columns", &stream->include_columns, err));
     ETL_TRY(get_list(object, "exclude_columns", &stream->exclude_columns, err));
     ETL_TRY(get_columns(object, stream, err));
@@ -447,6 +449,8 @@ static void overlay(struct stream_config *config, const struct stream_config *ov
         config->contract = over->contract;
     if (over->deletes != NULL)
         config->deletes = over->deletes;
+    if (over->operation_column != NULL)
+        config->operation_column = over->operation_column;
     if (over->include_columns != NULL)
         config->include_columns = over->include_columns;
     if (over->exclude_columns != NULL)

@@ -20,8 +20,9 @@ struct stream_config {
     char *cursor, *cursor_from, *cursor_until;
     int64_t cursor_lookback; /* -1 = not set */
     char *target;
-    char *contract; /* evolve freeze discard-row dead-letter */
-    char *deletes;  /* hard soft ignore */
+    char *contract;         /* evolve freeze discard-row dead-letter */
+    char *operation_column; /* says insert, update or delete of each row; NULL = none */
+    char *deletes;          /* hard soft ignore */
     char **include_columns, **exclude_columns;
     struct column_config *columns;
     size_t column_count;

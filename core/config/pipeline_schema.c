@@ -20,6 +20,7 @@
         "\"description\":\"Read again this far behind the saved cursor\"}," \
     "\"contract\":{\"type\":\"string\",\"enum\":[\"evolve\",\"freeze\",\"discard-row\",\"dead-letter\"]," \
         "\"description\":\"What happens when the data changes its shape\"}," \
+    "\"operation_column\":{\"type\":\"string\",\"minLength\":1,\"description\":\"Column that says insert, update or delete of each row\"},"  \
     "\"deletes\":{\"type\":\"string\",\"enum\":[\"hard\",\"soft\",\"ignore\"]," \
         "\"description\":\"What a deleted row does\"}," \
     "\"limit\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"Read at most this many rows\"}," \

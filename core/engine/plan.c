@@ -148,6 +148,16 @@ static etl_status choose_deletes(struct plan *plan, const struct pipeline *pipel
                     plan->mode_name);
 }
 
+static etl_status choose_operation(struct plan *plan, struct etl_error *err)
+{
+    plan->rules.operation_column = plan->config.operation_column;
+    if (!plan->config.operation_column || plan->mode == ETL_MODE_UPSERT)
+        return ETL_OK;
+    return etl_fail(err, ETL_CONFIG,
+                    "operation column %s needs mode upsert; in mode %s no record can be replaced or deleted",
+                    plan->config.operation_column, plan->mode_name);
+}
+
 static etl_status parse_mask(const char *name, enum mask_kind *ret_mask, struct etl_error *err)
 {
     static const char *const names[] = {
@@ -192,7 +202,7 @@ static etl_status make_rules(struct plan *plan, const struct pipeline *pipeline,
 /* The source is told which columns are needed only when they are named one by one: a glob may match a column that appears later. */
 static void choose_columns(struct plan *plan)
 {
-    const char *const *columns = plan->rules.include;
+    const char *const *columns = plan->rules.operation_column ? NULL : plan->rules.include;
     for (const char *const *column = columns; column && *column; column++)
         if (strpbrk(*column, "*?["))
             return;
@@ -240,6 +250,7 @@ etl_status plan_resolve(const struct pipeline *pipeline, const struct connector 
     ETL_TRY(choose_keys(&plan, err));
     ETL_TRY(choose_contract(&plan, err));
     ETL_TRY(choose_deletes(&plan, pipeline, err));
+    ETL_TRY(choose_operation(&plan, err));
     ETL_TRY(check_delivery(&plan, pipeline->delivery, dest, err));
     ETL_TRY(make_rules(&plan, pipeline, dest, err));
     choose_columns(&plan);

@@ -29,7 +29,7 @@ etl 0 --source ./counter.so --source-opt rows=11 --dest sqlite --dest-opt path=c
 query count.db "SELECT count(*) FROM numbers" 11
 chmod g+w counter.so
 etl 2 inspect ./counter.so
-says writable
+says "others may write"
 cd ..
 (unset MAKEFLAGS MFLAGS MAKELEVEL; make -s -C "$top_builddir" uninstall prefix="$prefix" >uninstall.log 2>&1) || fail "make uninstall"
 left=$(find "$prefix" -type f)
