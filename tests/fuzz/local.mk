@@ -53,3 +53,12 @@ endif
 tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/fuzz_csv.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_csv_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_csv_LDADD = plugins/csv/libcsv-plugin.la sdk/libetlhost-sdk-files.la sdk/libetlhost-sdk.la $(FILES_LIBS) $(CSV_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_schema
+if !FUZZ
+TESTS += tests/fuzz/fuzz_schema
+endif
+tests_fuzz_fuzz_schema_SOURCES = tests/fuzz/fuzz_schema.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_schema_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_schema_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_schema_LDADD = core/libcore.la
