@@ -308,9 +308,12 @@ static etl_status check_text(struct schema_check *check, const struct subject *s
     if (pattern == NULL)
         return ETL_OK;
     regex_t regex;
-    if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+    int result = regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB);
+    if (result == REG_ESPACE)
+        return etl_fail_memory(check->err);
+    if (result != 0)
         return fail(check, subject, "its schema has a broken pattern %s", pattern);
-    int result = regexec(&regex, text, 0, NULL, 0);
+    result = regexec(&regex, text, 0, NULL, 0);
     regfree(&regex);
     if (result != 0)
         return fail(check, subject, "%s does not match the pattern %s", show(subject, value, shown), pattern);
