@@ -528,6 +528,35 @@ out:
     return status;
 }
 
+/* Goes on at `offset`. When the text before it had no line end, the text behind it begins with one, which must not pass for an empty
+ * line; so reading starts one character earlier, to see. */
+static etl_status resume(struct csv_input *input, uint64_t offset, struct etl_error *err)
+{
+    etl_status status = ETL_OK;
+    bool waits = false;
+    char last = '\n';
+    size_t before = input->format->encoding == CSV_UTF16 ? 2 : 1;
+    ETL_TRY(etl_input_files_seek(input->files, offset - before, err));
+    start_buffer(input, offset);
+    input->decoder.pending_length = 0;
+    input->knows_line = false;
+    while (input->length < READ_BYTES / 2 && !input->is_end)
+        ETL_TRY(fill(input, 1000, &waits, err));
+    last = input->length > 0 ? input->buffer[0] : '\n';
+    while (input->at < input->length && csv_encoded_length(input->format->encoding, input->buffer, input->at) < before)
+        input->at++;
+    while (input->at < input->length && input->format->encoding != CSV_UTF8 &&
+           (input->buffer[input->at] & 0xc0) == 0x80)
+        input->at++;
+    input->base_at = input->at;
+    if (last != '\n' && last != '\r' && input->at < input->length && input->buffer[input->at] == '\r')
+        input->at++;
+    if (last != '\n' && input->at < input->length && input->buffer[input->at] == '\n')
+        input->at++;
+out:
+    return status;
+}
+
 static etl_status start_file(struct csv_input *input, bool *ret_has, struct etl_error *err)
 {
     etl_status status = ETL_OK;
@@ -541,12 +570,8 @@ static etl_status start_file(struct csv_input *input, bool *ret_has, struct etl_
     ETL_TRY(read_header(input, ret_has, err));
     if (!*ret_has)
         etl_input_files_mark(input->files, 0, true);
-    if (offset > 0 && *ret_has) {
-        ETL_TRY(etl_input_files_seek(input->files, offset, err));
-        start_buffer(input, offset);
-        input->decoder.pending_length = 0;
-        input->knows_line = false;
-    }
+    if (offset > 0 && *ret_has)
+        ETL_TRY(resume(input, offset, err));
 out:
     return status;
 }

@@ -115,7 +115,6 @@ etl_status csv_read_open(struct etl_source *source, const struct etl_read_reques
         return etl_fail_memory(err);
     reader->source = source;
     reader->reject = reject && ETL_HAS(reject, reject) ? reject : NULL;
-    reader->extra.limit = ETL_STATE_MAX_BYTES;
     ETL_TRY(take_request(reader, request, err));
     ETL_TRY(csv_shredder_new(&source->format, &reader->shredder, err));
     ETL_TRY(seed(reader, err));
@@ -213,9 +212,14 @@ static etl_status emit_schema(struct etl_reader *reader, struct etl_message *mes
         return status;
     etl_buffer_reset(&reader->extra);
     etl_schema_write_json(&reader->extra, &schema);
-    if (!etl_buffer_text(&reader->extra)) {
+    if (!etl_buffer_text(&reader->extra))
+        status = etl_fail_memory(err);
+    else if (reader->extra.length > ETL_STATE_MAX_BYTES * 3 / 4)
+        status =
+            etl_fail(err, ETL_UNSUPPORTED, "the types of %zu columns do not fit a state of 1 MiB", reader->columns);
+    if (status != ETL_OK) {
         etl_schema_release(&schema);
-        return etl_fail(err, ETL_UNSUPPORTED, "the %zu columns do not fit a state of 1 MiB", reader->columns);
+        return status;
     }
     etl_schema_move(&schema, &message->schema);
     message->kind = ETL_MESSAGE_SCHEMA;

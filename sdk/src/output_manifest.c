@@ -79,31 +79,41 @@ static int hex_value(char digit)
     return at ? (int)(at - digits) : -1;
 }
 
-/* "..." with any bytes below, as text or as hex digits. */
-static bool parse_state(struct etl_bytes raw, bool is_hex, struct etl__manifest *manifest)
+static bool parse_hex(struct etl_bytes text, char *to)
+{
+    for (size_t i = 0; i + 1 < text.length; i += 2) {
+        int high = hex_value(text.data[i]), low = hex_value(text.data[i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        *to++ = (char)(unsigned char)(high << 4 | low);
+    }
+    return text.length % 2 == 0;
+}
+
+/* A JSON string: the state as text, or as hex digits. */
+static etl_status parse_state(const struct etl__store *store, struct etl_bytes raw, bool is_hex,
+                              struct etl__manifest *manifest, struct etl_error *err)
 {
     struct etl_json json;
-    bool is_ok = false;
+    struct etl_bytes text = {NULL, 0};
+    etl_status status = ETL_OK;
     etl_json_init(&json, raw.data, raw.length, 0);
-    if (etl_json_next(&json) == ETL_JSON_STRING) {
-        struct etl_bytes text = etl_json_text(&json);
-        manifest->state = malloc(text.length + 1);
-        is_ok = manifest->state != NULL && (!is_hex || text.length % 2 == 0);
-        if (is_ok && !is_hex) {
-            memcpy(manifest->state, text.data, text.length);
-            manifest->state_len = text.length;
-        }
-        for (size_t i = 0; is_ok && is_hex && i < text.length; i += 2) {
-            int high = hex_value(text.data[i]), low = hex_value(text.data[i + 1]);
-            is_ok = high >= 0 && low >= 0;
-            if (is_ok)
-                manifest->state[manifest->state_len++] = (char)(unsigned char)(high << 4 | low);
-        }
-        if (is_ok)
-            manifest->state[manifest->state_len] = '\0';
+    if (etl_json_next(&json) != ETL_JSON_STRING) {
+        status = fail_damaged(store, "state", err);
+        goto out;
     }
+    text = etl_json_text(&json);
+    manifest->state_len = is_hex ? text.length / 2 : text.length;
+    manifest->state = calloc(1, manifest->state_len + 1);
+    if (!manifest->state)
+        status = etl_fail_memory(err);
+    else if (!is_hex && text.length > 0)
+        memcpy(manifest->state, text.data, text.length);
+    else if (is_hex && !parse_hex(text, manifest->state))
+        status = fail_damaged(store, "state", err);
+out:
     etl_json_fini(&json);
-    return is_ok;
+    return status;
 }
 
 /* A name in a manifest is a name in one folder, never a path out of it. */
@@ -146,8 +156,9 @@ static etl_status parse(const struct etl__store *store, struct etl_bytes text, s
     bool is_hex = !etl_json_find(text.data, text.length, "state", &raw);
     if (is_hex && !etl_json_find(text.data, text.length, "state_hex", &raw))
         return fail_damaged(store, "state", err);
-    if (!parse_state(raw, is_hex, manifest))
-        return fail_damaged(store, "state", err);
+    etl_status status = parse_state(store, raw, is_hex, manifest, err);
+    if (status != ETL_OK)
+        return status;
     if (!etl_json_find(text.data, text.length, "files", &raw))
         return fail_damaged(store, "files", err);
     return parse_files(store, raw, manifest, err);

@@ -408,6 +408,31 @@ Test(csv, a_file_that_grows)
     free(whole);
 }
 
+Test(csv, one_column_that_grows)
+{
+    PUT("a.csv", "a");
+    EXPECT(READ(PATH), "[a:u]");
+    APPEND("a.csv", "\n1");
+    EXPECT(READ_AGAIN(PATH), "[a:u]1;");
+    APPEND("a.csv", "\r");
+    EXPECT(READ_AGAIN(PATH), "[a:u]");
+    APPEND("a.csv", "\n2\r\n");
+    EXPECT(READ_AGAIN(PATH), "[a:u]2;");
+    APPEND("a.csv", "\n3\n");
+    EXPECT(READ_AGAIN(PATH), "[a:u]~;3;");
+    put("a.csv", "w",
+        "\xff\xfe"
+        "a\0\n\0\xe9\0",
+        8);
+    EXPECT(READ(PATH ",\"encoding\":\"utf-16\""), "[a:u]\xc3\xa9;");
+    put("a.csv", "a", "\n\0b\0\n\0", 6);
+    EXPECT(READ_AGAIN(PATH ",\"encoding\":\"utf-16\""), "[a:u]b;");
+    PUT("a.csv", "a\n\x80");
+    EXPECT(READ(PATH ",\"encoding\":\"windows-1252\""), "[a:u]\xe2\x82\xac;");
+    APPEND("a.csv", "\n\x80\n");
+    EXPECT(READ_AGAIN(PATH ",\"encoding\":\"windows-1252\""), "[a:u]\xe2\x82\xac;");
+}
+
 Test(csv, a_bad_record_in_a_tail)
 {
     PUT("a.csv", "id,s\n1,x\n");
