@@ -18,6 +18,7 @@
 
 #include <sqlite3.h>
 
+#include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/string.h"
 
@@ -25,6 +26,7 @@
 #define SCHEMA_VERSION  1
 #define BUSY_TIMEOUT_MS 10000
 #define STATEMENTS_MAX  64
+#define INSPECT_AGAIN   20
 
 /* Above this size the whole-file check at opening is left out: it would cost a start more than it is worth. */
 #define QUICK_CHECK_MAX_BYTES (INT64_C(16) * 1024 * 1024)
@@ -334,6 +336,13 @@ static etl_status make_parent(const char *path, struct etl_error *err)
     return status;
 }
 
+static bool has_changed(const char *path, const struct stat *before)
+{
+    struct stat now;
+    return has_log(path) || stat(path, &now) != 0 || now.st_size != before->st_size ||
+           now.st_mtim.tv_sec != before->st_mtim.tv_sec || now.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
+}
+
 /* Makes sure that there is a file worth opening at `path`. */
 static etl_status prepare_file(const char *path, bool may_create, struct etl_error *err)
 {
@@ -354,6 +363,12 @@ static etl_status prepare_file(const char *path, bool may_create, struct etl_err
     if (real == NULL)
         return etl_fail_errno(err, errno, "cannot open state store", path);
     etl_status status = inspect(real, info.st_size, err);
+    /* Another process may have moved its log into the file under the eyes of a reader that takes no locks: look again. */
+    for (int again = 0; status == ETL_IO && again < INSPECT_AGAIN && has_changed(real, &info); again++) {
+        clock_sleep_us(10000);
+        status =
+            stat(real, &info) == 0 ? inspect(real, info.st_size, err) : etl_fail_errno(err, errno, "cannot open", path);
+    }
     free(real);
     return status;
 }
