@@ -11,6 +11,7 @@
 
 #include "core/base/string.h"
 #include "core/data/batch.h"
+#include "core/observe/log.h"
 
 #define LETTER_RECORD_MAX (16u * 1024 * 1024)
 
@@ -209,6 +210,19 @@ static etl_status drop_deletes(struct reader *reader, struct ArrowArray *batch, 
     return status;
 }
 
+/* Dropping what the user did not ask to drop is said once. */
+static void warn_of_dropped_deletes(struct reader *reader)
+{
+    const struct plan *plan = &reader->slice->stream->plan;
+    struct log_context context = slice_log_context(reader->slice);
+    if (reader->has_warned || plan->config.deletes)
+        return;
+    reader->has_warned = true;
+    log_write(ETL_LOG_WARN, &context,
+              "the source sends deletes, which mode %s ignores: use mode upsert, or set deletes to ignore",
+              plan->mode_name);
+}
+
 /* Queues what is to be written. An append knows no other operation than to add. */
 static etl_status push_batch(struct reader *reader, struct ArrowArray *batch, uint64_t flags, struct etl_error *err)
 {
@@ -221,6 +235,7 @@ static etl_status push_batch(struct reader *reader, struct ArrowArray *batch, ui
     if (status != ETL_OK)
         return etl_prefix(err, status, "%s: ", reader->slice->engine->source_name);
     if (counts[ETL_OP_DELETE] && plan->delete_mode == ETL_DELETE_IGNORE) {
+        warn_of_dropped_deletes(reader);
         status = drop_deletes(reader, batch, flags, err);
         counts[ETL_OP_DELETE] = 0;
     }

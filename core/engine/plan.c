@@ -1,4 +1,4 @@
-/* Defaults: mode upsert when the user gave a primary key, append when later runs can be incremental, else overwrite where the
+/* Defaults: mode upsert when the user gave a primary key, or the source knows one and records may come again; append when later runs can be incremental, else overwrite where the
  * destination can, else append. See etlhost.conf(5), "Streams". */
 #include "core/engine/plan.h"
 
@@ -34,6 +34,12 @@ static const char *mode_name(uint32_t mode)
     return mode == ETL_MODE_APPEND ? "append" : mode == ETL_MODE_OVERWRITE ? "overwrite" : "upsert";
 }
 
+/* A record of such a stream may come again, changed: an append would keep all of its versions. */
+static bool has_changing_records(const struct plan *plan)
+{
+    return plan->catalog->primary_key && plan->catalog->primary_key[0] && (*plan->cursor || plan->catalog->has_deletes);
+}
+
 static etl_status choose_mode(struct plan *plan, const struct connector *dest, struct etl_error *err)
 {
     const struct stream_config *config = &plan->config;
@@ -41,6 +47,8 @@ static etl_status choose_mode(struct plan *plan, const struct connector *dest, s
     if (config->mode)
         status = parse_mode(config->mode, &plan->mode, err);
     else if (config->primary_key && config->primary_key[0])
+        plan->mode = ETL_MODE_UPSERT;
+    else if (has_changing_records(plan) && has_cap(dest, ETL_CAP_UPSERT))
         plan->mode = ETL_MODE_UPSERT;
     else if (plan->catalog->is_incremental || *plan->cursor)
         plan->mode = ETL_MODE_APPEND;

@@ -43,3 +43,11 @@ etl 2 --source csv --source-opt path=rows.csv --dest jsonl --dest-opt path=lines
 says upsert
 etl 2 --source csv --source-opt path=rows.csv --dest sqlite --dest-opt path=x.db --mode upsert
 says primary
+
+# a source that sends deletes and knows its key: upsert is the default; an append says that it drops them
+etl 0 --source synth --source-opt rows=500 --source-opt deletes_percent=20 --dest sqlite --dest-opt path=synth.db --summary report.json --pipeline s
+reports mode upsert
+etl 0 --source synth --source-opt rows=500 --source-opt deletes_percent=20 --source-opt revision=1 --dest sqlite --dest-opt path=synth.db --summary report.json --pipeline s
+[ "$(report rows_deleted)" -gt 0 ] || fail "no row was deleted"
+etl 0 --source synth --source-opt rows=500 --source-opt deletes_percent=20 --source-opt revision=1 --dest jsonl --dest-opt path=synth-lines
+says "deletes"
