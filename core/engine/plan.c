@@ -199,6 +199,7 @@ static etl_status make_rules(struct plan *plan, const struct pipeline *pipeline,
     }
     plan->rules.include = (const char *const *)config->include_columns;
     plan->rules.exclude = (const char *const *)config->exclude_columns;
+    plan->rules.operation_column = config->operation_column;
     plan->rules.mask_key = pipeline->mask_key;
     plan->rules.mask_key_len = pipeline->mask_key ? strlen(pipeline->mask_key) : 0;
     plan->rules.soft_delete = plan->delete_mode == ETL_DELETE_SOFT;

@@ -230,46 +230,55 @@ static etl_status refuse_state(const struct stream *stream, const char *fingerpr
     return status;
 }
 
-static etl_status choose_generation(struct stream *stream, const struct state_stream *record, bool found,
-                                    struct generation_choice *ret_choice, struct etl_error *err)
+static struct generation_facts know(const struct stream *stream, const struct state_stream *record, bool found)
 {
     const struct engine *engine = stream->engine;
-    const char *fingerprint = found && record->fingerprint ? record->fingerprint : "";
-    struct generation_facts facts = {
+    return (struct generation_facts){
         .is_overwrite = stream->plan.mode == ETL_MODE_OVERWRITE,
         .full_refresh = engine->pipeline->full_refresh,
         .can_build = engine->is_dry || (engine->dest_ops->caps & ETL_CAP_GENERATIONS),
         .is_known = found,
-        .is_reset = found && !*fingerprint,
+        .is_reset = found && !*record->fingerprint,
         .generation = record->generation,
         .is_complete = record->is_complete,
-        .is_same = !strcmp(fingerprint, stream->plan.fingerprint),
+        .is_same = !strcmp(record->fingerprint, stream->plan.fingerprint),
     };
-    etl_status status = ETL_OK;
-    json_t *slices = json_loads(found && record->slices ? record->slices : "[]", 0, NULL);
+}
+
+/* The first slice that the store remembers, or "": any line of the stream can tell. */
+static etl_status ask_is_final_of(struct stream *stream, const struct state_stream *record, bool *ret_is_final,
+                                  struct etl_error *err)
+{
+    json_t *slices = json_loads(record->slices ? record->slices : "[]", 0, NULL);
     const char *first = json_string_value(json_array_get(slices, 0));
+    etl_status status = ask_is_final(stream, first ? first : "", ret_is_final, err);
+    json_decref(slices);
+    return status;
+}
+
+static etl_status choose_generation(struct stream *stream, const struct state_stream *record, bool found,
+                                    struct generation_choice *ret_choice, struct etl_error *err)
+{
+    struct generation_facts facts = know(stream, record, found);
     bool is_final = false;
+    etl_status status = ETL_OK;
     if (!found && facts.can_build)
         ETL_TRY(ask_dest(stream, &facts, err));
+    *ret_choice = generation_choose(&facts);
+    if (ret_choice->is_building && !ret_choice->is_new) {
+        stream->generation = ret_choice->generation;
+        ETL_TRY(ask_is_final_of(stream, record, &is_final, err));
+        facts.is_complete = stream->is_dirty = is_final;
+    }
     *ret_choice = generation_choose(&facts);
     if (found && ret_choice->is_new) {
         ETL_TRY(pass_dest(stream, &facts, err));
         *ret_choice = generation_choose(&facts);
     }
     stream->generation = ret_choice->generation;
-    if (ret_choice->is_building && !ret_choice->is_new) {
-        ETL_TRY(ask_is_final(stream, first ? first : "", &is_final, err));
-        if (is_final) {
-            facts.is_complete = true;
-            stream->is_dirty = true;
-            *ret_choice = generation_choose(&facts);
-            stream->generation = ret_choice->generation;
-        }
-    }
     if (ret_choice->is_invalid)
-        status = refuse_state(stream, fingerprint, err);
+        status = refuse_state(stream, record->fingerprint, err);
 out:
-    json_decref(slices);
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/engine/dead_letter.h"
 #include "core/engine/run.h"
 #include "core/observe/log.h"
 #include <etlhost/sdk/batch_builder.h>
@@ -98,6 +99,8 @@ static void make_batch(struct etl_reader *reader, int64_t rows, struct ArrowArra
     make_schema(reader->is_wide, &schema);
     etl_builder_new(&schema, &builder, &err);
     for (int64_t i = 0; i < rows; i++) {
+        if (reader->is_wide)
+            etl_append_int(etl_builder_column(builder, 2), reader->next_id, &err);
         etl_append_int(etl_builder_column(builder, 0), reader->next_id++, &err);
         etl_builder_end_row(builder, &err);
     }
@@ -270,7 +273,7 @@ static void teardown(void)
     }
 }
 
-static int execute(void)
+static int run_or_retry(bool is_retry)
 {
     const struct connector source = {.id = "scripted",
                                      .caps = script.caps_source,
@@ -306,9 +309,15 @@ static int execute(void)
     report_fini(&report);
     memset(&report, 0, sizeof(report));
     cr_assert_eq(report_init(&report, "p", &run_error), ETL_OK);
-    int code = run_execute(&input, &report, &run_error);
+    int code =
+        is_retry ? dead_letter_retry(&input, NULL, &report, &run_error) : run_execute(&input, &report, &run_error);
     json_decref(settings);
     return code;
+}
+
+static int execute(void)
+{
+    return run_or_retry(false);
 }
 
 static int execute_one(const char *text)
@@ -572,4 +581,62 @@ Test(run, two_streams_into_one_target_are_refused)
     cr_assert_eq(execute(), 2);
     cr_assert(strstr(run_error.message, "both be written"), "%s", run_error.message);
     cr_assert_eq(script.begins, 0);
+}
+
+static etl_status count_letter(void *arg, const struct state_dead_letter *letter)
+{
+    cr_assert_str_eq(letter->column, "extra");
+    ++*(int *)arg;
+    return ETL_OK;
+}
+
+static int letters(void)
+{
+    struct etl_error err;
+    int count = 0;
+    etl_error_init(&err);
+    cr_assert_eq(state_dead_letter_list(store, "p", "t", 0, 0, count_letter, &count, &err), ETL_OK, "%s", err.message);
+    return count;
+}
+
+Test(run, dead_letters_are_kept_and_replayed)
+{
+    pipeline.defaults.contract = strdup("dead-letter");
+    cr_assert_eq(run_or_retry(true), 0, "nothing to replay: %s", run_error.message);
+    cr_assert_eq(execute_one("sbc."), 0, "%s", run_error.message);
+    cr_assert_eq(execute_one("swbcc."), 0, "%s", run_error.message);
+    cr_assert_eq(script.committed, 3);
+    cr_assert_eq(atomic_load(&report.streams[0].rows_rejected), 3);
+    cr_assert_eq(letters(), 3);
+    cr_assert_eq(run_or_retry(true), 0, "%s", run_error.message);
+    cr_assert_eq(letters(), 3, "they still do not fit");
+    replace(&pipeline.defaults.contract, "evolve");
+    script.dest_script = "f";
+    cr_assert_eq(run_or_retry(true), 76);
+    cr_assert_eq(letters(), 3, "a replay that fails keeps them");
+    cr_assert_eq(run_or_retry(true), 0, "%s", run_error.message);
+    cr_assert_eq(script.committed, 6);
+    cr_assert_eq(letters(), 0);
+}
+
+Test(run, discarded_rows_are_counted)
+{
+    pipeline.defaults.contract = strdup("discard-row");
+    cr_assert_eq(execute_one("sbc."), 0);
+    cr_assert_eq(execute_one("swbcsbcc."), 0, "%s", run_error.message);
+    cr_assert_eq(script.committed, 6);
+    cr_assert_eq(atomic_load(&report.streams[0].rows_read), 6);
+    cr_assert_eq(atomic_load(&report.streams[0].rows_rejected), 3);
+    cr_assert_eq(letters(), 0);
+}
+
+Test(run, an_interrupted_overwrite_is_resumed)
+{
+    replace(&pipeline.defaults.mode, "overwrite");
+    pipeline.commit_seconds = 0;
+    cr_assert_eq(execute_one("sbcX"), 1);
+    cr_assert_eq(script.finals, 0);
+    cr_assert_eq(execute_one("sbc."), 0, "%s", run_error.message);
+    cr_assert_eq(script.finals, 1);
+    cr_assert_eq(script.committed, 6);
 }
