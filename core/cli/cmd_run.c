@@ -37,8 +37,16 @@ static void print_summary(struct report *report)
     output_table_print(table, stderr);
 }
 
-/* The failure of a stream has been logged when it happened. */
-static bool was_logged(const struct report *report, const char *message)
+static void print_stream_errors(const struct session *session, const struct report *report)
+{
+    struct log_context context = {.pipeline = session->pipeline.id, .run_id = report->run_id};
+    for (size_t i = 0; i < report->stream_count; i++)
+        if (report->streams[i].error && *report->streams[i].error)
+            log_write(ETL_LOG_ERROR, &context, "%s", report->streams[i].error);
+}
+
+/* The first failure of a stream is also the run's. */
+static bool is_stream_error(const struct report *report, const char *message)
 {
     for (size_t i = 0; i < report->stream_count; i++)
         if (report->streams[i].error && *report->streams[i].error && strstr(message, report->streams[i].error))
@@ -71,7 +79,8 @@ static int finish_run(const struct options *options, const struct session *sessi
 {
     struct etl_error err;
     etl_error_init(&err);
-    if (code != EXIT_CODE_OK && run_error->message[0] && !was_logged(report, run_error->message))
+    print_stream_errors(session, report);
+    if (code != EXIT_CODE_OK && run_error->message[0] && !is_stream_error(report, run_error->message))
         output_error(ETL_INTERNAL, run_error);
     if (!options->quiet) {
         if (report->stream_count)
