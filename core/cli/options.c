@@ -3,6 +3,7 @@
 #include "core/cli/options.h"
 
 #include "core/base/string.h"
+#include "core/base/units.h"
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,41 +98,6 @@ void options_fini(struct options *options)
     memset(options, 0, sizeof(*options));
 }
 
-static bool parse_unit(const char *text, const char *const *units, const double *factors, double *ret_value)
-{
-    char *end = NULL;
-    double value = strtod(text, &end);
-    if (end == text || !(value >= 0) || value > 9e15)
-        return false;
-    while (*end == ' ')
-        end++;
-    for (size_t i = 0; units[i]; i++)
-        if (!strcmp(end, units[i])) {
-            *ret_value = value * factors[i];
-            return true;
-        }
-    return false;
-}
-
-bool options_parse_bytes(const char *text, int64_t *ret_bytes)
-{
-    static const char *const units[] = {"", "B", "kB", "KB", "MB", "GB", "KiB", "MiB", "GiB", "k", "K", "M", "G", NULL};
-    static const double factors[] = {1,       1,          1e3,  1e3,  1e6,     1e9,       1024,
-                                     1048576, 1073741824, 1024, 1024, 1048576, 1073741824};
-    double value = 0;
-    if (!parse_unit(text, units, factors, &value) || value > 9e18)
-        return false;
-    *ret_bytes = (int64_t)value;
-    return true;
-}
-
-bool options_parse_seconds(const char *text, double *ret_seconds)
-{
-    static const char *const units[] = {"", "ms", "s", "m", "min", "h", "d", NULL};
-    static const double factors[] = {1, 0.001, 1, 60, 60, 3600, 86400};
-    return parse_unit(text, units, factors, ret_seconds);
-}
-
 static bool parse_count(const char *text, int64_t *ret_value)
 {
     int64_t value = 0;
@@ -170,8 +136,8 @@ static etl_status store_value(struct options *options, const struct option_spec 
     case KIND_TEXT: *(const char **)field = value; break;
     case KIND_LIST: return append(field, value, err);
     case KIND_COUNT: ok = parse_count(value, field); break;
-    case KIND_BYTES: ok = options_parse_bytes(value, field); break;
-    case KIND_SECONDS: ok = options_parse_seconds(value, field); break;
+    case KIND_BYTES: ok = units_parse_bytes(value, field); break;
+    case KIND_SECONDS: ok = units_parse_seconds(value, field); break;
     }
     return ok ? ETL_OK
               : etl_fail(err, ETL_CONFIG, "--%s: \"%s\" is not %s", spec->name, value,

@@ -62,8 +62,4 @@ etl_status options_parse(struct options *options, unsigned groups, int argc, con
 /* The options part of a command's --help. */
 void options_print_help(FILE *out, unsigned groups);
 
-/* "64MiB" -> bytes, "90s", "2h", "1d" -> seconds: as everywhere in the configuration. */
-bool options_parse_bytes(const char *text, int64_t *ret_bytes);
-bool options_parse_seconds(const char *text, double *ret_seconds);
-
 #endif

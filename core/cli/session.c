@@ -277,6 +277,7 @@ static etl_status load_side(const char *argument, const char *plugin_dir, uint32
     ETL_TRY(plugin_connector(*ret_plugin, role, ret_connector, err));
     snprintf(who, sizeof(who), "%s %s", role == ETL_ROLE_SOURCE ? "source" : "destination", (*ret_connector)->id);
     ETL_TRY(settings_resolve(who, (*ret_connector)->config_schema, settings, ret_settings, err));
+    settings_each_secret((*ret_connector)->config_schema, settings, log_add_secret); /* what ${...} stands for */
     settings_each_secret((*ret_connector)->config_schema, *ret_settings, log_add_secret);
 out:
     return status;
