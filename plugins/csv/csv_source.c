@@ -117,7 +117,7 @@ static etl_status source_check(struct etl_source *source, struct etl_error *err)
     bool found = false;
     if (is_standard_input(source))
         return ETL_OK;
-    etl_status status = csv_input_open(source->host, &source->format, NULL, NULL, 0, &input, err);
+    etl_status status = csv_input_open(NULL, &source->format, NULL, NULL, 0, &input, err);
     if (status == ETL_OK) {
         csv_watch(source, input);
         status = csv_input_next_file(input, &found, err);
@@ -135,7 +135,8 @@ static etl_status sample_stream(struct etl_source *source, const char *filter, s
     struct etl_shredder *shredder = NULL;
     bool found = false, waits = true, is_pipe = is_standard_input(source);
     ETL_TRY(csv_shredder_new(&source->format, &shredder, err));
-    ETL_TRY(csv_input_open(source->host, &source->format, filter, NULL, 0, &input, err));
+    /* Without host: warnings come when records are read. What is read now of a pipe is read only now. */
+    ETL_TRY(csv_input_open(is_pipe ? source->host : NULL, &source->format, filter, NULL, 0, &input, err));
     csv_watch(source, input);
     ETL_TRY(csv_input_next_file(input, &found, err));
     if (found && is_pipe)
