@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNTER_SETTINGS(S)                                                                                              \
-    S(COUNT, rows, 0, "10", "", "How far to count")                                                                      \
+#define COUNTER_SETTINGS(S)                                                                                            \
+    S(COUNT, rows, 0, "10", "", "How far to count")                                                                    \
     S(TEXT, word, 0, "\"row\"", "", "What stands before each number")
 ETL_SETTINGS(counter_settings, COUNTER_SETTINGS);
 
@@ -35,14 +35,15 @@ static etl_status counter_schema(struct ArrowSchema *schema, struct etl_error *e
     return status;
 }
 
-static etl_status counter_open(const struct etl_host *host, const char *config, size_t length, struct etl_source **ret_source,
-                               struct etl_error *err)
+static etl_status counter_open(const struct etl_host *host, const char *config, size_t length,
+                               struct etl_source **ret_source, struct etl_error *err)
 {
     struct etl_source *source = calloc(1, sizeof(*source));
     (void)host;
     if (!source)
         return etl_fail_memory(err);
-    etl_status status = etl_settings_parse(counter_settings_table, ETL_SETTINGS_COUNT(counter_settings_table), &source->settings, config, length, err);
+    etl_status status = etl_settings_parse(counter_settings_table, ETL_SETTINGS_COUNT(counter_settings_table),
+                                           &source->settings, config, length, err);
     if (status == ETL_OK)
         *ret_source = source;
     else
@@ -65,8 +66,8 @@ static etl_status counter_discover(struct etl_source *source, etl_emit_stream em
     return status == ETL_OK ? emit(arg, stream, sizeof(stream) - 1, &schema) : status;
 }
 
-static etl_status counter_read_open(struct etl_source *source, const struct etl_read_request *request, struct etl_reader **ret_reader,
-                                    struct etl_error *err)
+static etl_status counter_read_open(struct etl_source *source, const struct etl_read_request *request,
+                                    struct etl_reader **ret_reader, struct etl_error *err)
 {
     struct ArrowSchema schema = {0};
     struct etl_reader *reader = calloc(1, sizeof(*reader));
@@ -145,14 +146,31 @@ static void counter_close(struct etl_source *source)
 const struct etl_plugin *etl_plugin_v1(void)
 {
     static char schema[2048];
-    static const struct etl_source_ops ops = {.struct_size = sizeof(ops), .open = counter_open, .check = counter_check, .discover = counter_discover,
-                                              .read_open = counter_read_open, .read_next = counter_read_next, .cancel = counter_cancel,
-                                              .read_close = counter_read_close, .close = counter_close};
-    static const struct etl_connector connector = {.struct_size = sizeof(connector), .role = ETL_ROLE_SOURCE, .id = "counter", .summary = "counts",
-                                                   .config_schema = schema, .state_version = 1, .source = &ops};
+    static const struct etl_source_ops ops = {.struct_size = sizeof(ops),
+                                              .open = counter_open,
+                                              .check = counter_check,
+                                              .discover = counter_discover,
+                                              .read_open = counter_read_open,
+                                              .read_next = counter_read_next,
+                                              .cancel = counter_cancel,
+                                              .read_close = counter_read_close,
+                                              .close = counter_close};
+    static const struct etl_connector connector = {.struct_size = sizeof(connector),
+                                                   .role = ETL_ROLE_SOURCE,
+                                                   .id = "counter",
+                                                   .summary = "counts",
+                                                   .config_schema = schema,
+                                                   .state_version = 1,
+                                                   .source = &ops};
     static const struct etl_connector *const connectors[] = {&connector, NULL};
-    static const struct etl_plugin plugin = {.struct_size = sizeof(plugin), .magic = ETL_PLUGIN_MAGIC, .abi_minor_built = ETL_ABI_MINOR,
-                                             .name = "counter", .version = "1", .vendor = "a third party", .license = "0BSD", .connectors = connectors};
+    static const struct etl_plugin plugin = {.struct_size = sizeof(plugin),
+                                             .magic = ETL_PLUGIN_MAGIC,
+                                             .abi_minor_built = ETL_ABI_MINOR,
+                                             .name = "counter",
+                                             .version = "1",
+                                             .vendor = "a third party",
+                                             .license = "0BSD",
+                                             .connectors = connectors};
     etl_settings_schema(counter_settings_table, ETL_SETTINGS_COUNT(counter_settings_table), schema, sizeof(schema));
     return &plugin;
 }
