@@ -115,11 +115,15 @@ static etl_status add_position(struct stream *stream, json_t *entry, struct etl_
 
 static etl_status add_columns(const struct stream *stream, json_t *entry, struct etl_error *err)
 {
-    json_t *schema = NULL;
+    json_t *schema = NULL, *columns = NULL;
+    int64_t op = etl_schema_op_column(&stream->preview);
     etl_status status = schema_to_json(&stream->preview, &schema, err);
     if (status != ETL_OK)
         return status;
-    json_object_set(entry, "columns", json_object_get(schema, "columns"));
+    columns = json_object_get(schema, "columns");
+    if (op >= 0) /* reaches no table */
+        json_array_remove(columns, (size_t)op);
+    json_object_set(entry, "columns", columns);
     json_decref(schema);
     if (!stream->preview.n_children)
         warn(entry, "the source does not know the columns before it reads");
