@@ -157,37 +157,36 @@ out:
     return status;
 }
 
-static etl_status set_schema_in_unit(struct etl_writer *writer, const struct ArrowSchema *schema, bool own_unit,
-                                     struct etl_error *err)
+/* Outside a unit nothing may change: a table without rows must not be seen when the stream fails before its first commit. What can be
+ * wrong with the schema is found now, the DDL runs in the unit's own transaction. */
+static etl_status check_outside_unit(struct etl_writer *writer, const struct ArrowSchema *schema, struct etl_error *err)
 {
-    etl_status status = adopt_schema(writer, schema, err);
+    etl_status status = ETL_OK;
 
-    if (status == ETL_OK) {
-        writer->schema_in_unit = true;
-        status = sqlite_apply_schema(writer, err);
-    }
-    if (status == ETL_OK && own_unit)
-        status = sqlite_exec(&writer->dest->db, "COMMIT", "commit schema", err);
-    if (own_unit) {
-        writer->schema_in_unit = status != ETL_OK;
-        abandon_unit(writer); /* nothing is left to undo after the commit */
-    }
+    pthread_mutex_lock(&writer->dest->calls);
+    status = adopt_schema(writer, schema, err);
+    if (status == ETL_OK)
+        status = sqlite_check_schema(writer, err);
+    pthread_mutex_unlock(&writer->dest->calls);
     return status;
 }
 
 static etl_status dest_set_schema(struct etl_writer *writer, const struct ArrowSchema *schema, struct etl_error *err)
 {
-    bool own_unit = !writer->in_unit;
     etl_status status = ETL_OK;
 
     if (writer->has_schema && !writer->needs_schema && etl_schema_equal(&writer->schema, schema))
         return ETL_OK;
-    if (own_unit) /* whatever held before is void: do not bring it up to date first */
-        writer->has_schema = false;
+    if (!writer->in_unit)
+        return check_outside_unit(writer, schema, err);
     status = enter_unit(writer, err);
     if (status != ETL_OK)
         return status;
-    status = set_schema_in_unit(writer, schema, own_unit, err);
+    status = adopt_schema(writer, schema, err);
+    if (status == ETL_OK) {
+        writer->schema_in_unit = true;
+        status = sqlite_apply_schema(writer, err);
+    }
     pthread_mutex_unlock(&writer->dest->calls);
     return status;
 }

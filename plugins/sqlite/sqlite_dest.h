@@ -70,7 +70,7 @@ struct etl_writer {
     struct etl_buffer state;
     /* the schema */
     bool has_schema;
-    bool needs_schema;      /* its DDL was rolled back and must run again */
+    bool needs_schema;      /* its DDL has not run, or was rolled back */
     int64_t schema_version; /* of the database when the schema was applied */
     struct ArrowSchema schema;
     struct etl_view view;
@@ -107,6 +107,8 @@ etl_status sqlite_choose_binder(struct sqlite_column *column, bool known, enum s
 
 /* Prepares writing under writer->schema: runs its DDL in the open transaction and sets up columns. */
 etl_status sqlite_apply_schema(struct etl_writer *writer, struct etl_error *err);
+/* Whether that would work, as far as the database's schema tells; changes nothing in the database. */
+etl_status sqlite_check_schema(struct etl_writer *writer, struct etl_error *err);
 void sqlite_drop_schema(struct etl_writer *writer); /* columns and statements, not writer->schema */
 void sqlite_drop_statements(struct etl_writer *writer);
 etl_status sqlite_write_batch(struct etl_writer *writer, const struct ArrowArray *batch, uint64_t flags,

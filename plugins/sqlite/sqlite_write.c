@@ -193,8 +193,9 @@ out:
     return status;
 }
 
-static etl_status plan_and_run(struct etl_writer *writer, struct etl_type *held, bool *known,
-                               enum sqlite_affinity *affinity, struct etl_error *err)
+/* `run`: carries the plan out; otherwise it is only made. */
+static etl_status plan_table(struct etl_writer *writer, bool run, struct etl_type *held, bool *known,
+                             enum sqlite_affinity *affinity, struct etl_error *err)
 {
     static const char *const no_keys[] = {NULL};
     struct sqlite_target target = {.table = sqlite_writer_table(writer), .live = writer->live, .keys = no_keys};
@@ -203,7 +204,9 @@ static etl_status plan_and_run(struct etl_writer *writer, struct etl_type *held,
 
     if (is_upsert(writer))
         target.keys = (const char *const *)writer->keys;
-    ETL_TRY(sqlite_plan_table(&writer->dest->db, &target, &writer->view, held, known, affinity, &script, true, err));
+    ETL_TRY(sqlite_plan_table(&writer->dest->db, &target, &writer->view, held, known, affinity, &script, run, err));
+    if (!run)
+        goto out;
     ETL_TRY(sqlite_script_run(&writer->dest->db, &script, err));
     if (writer->soft_deletes == SQLITE_SOFT_LISTED && script.count)
         writer->soft_deletes = SQLITE_SOFT_SCAN; /* a copied table has other row keys */
@@ -212,10 +215,9 @@ out:
     return status;
 }
 
-etl_status sqlite_apply_schema(struct etl_writer *writer, struct etl_error *err)
+static etl_status settle_columns(struct etl_writer *writer, bool run, struct etl_error *err)
 {
     size_t count = (size_t)writer->view.n_children + 1;
-    int limit = sqlite3_limit(writer->dest->db.handle, SQLITE_LIMIT_VARIABLE_NUMBER, -1);
     struct etl_type *held = calloc(count, sizeof *held);
     bool *known = calloc(count, sizeof *known);
     enum sqlite_affinity *affinity = calloc(count, sizeof *affinity);
@@ -227,8 +229,29 @@ etl_status sqlite_apply_schema(struct etl_writer *writer, struct etl_error *err)
         status = etl_fail_memory(err);
         goto out;
     }
-    ETL_TRY(plan_and_run(writer, held, known, affinity, err));
+    ETL_TRY(plan_table(writer, run, held, known, affinity, err));
     ETL_TRY(setup_columns(writer, held, known, affinity, err));
+out:
+    free(held);
+    free(known);
+    free(affinity);
+    return status;
+}
+
+etl_status sqlite_check_schema(struct etl_writer *writer, struct etl_error *err)
+{
+    etl_status status = settle_columns(writer, false, err);
+
+    sqlite_drop_schema(writer); /* its columns hold only when the plan has been carried out */
+    return status;
+}
+
+etl_status sqlite_apply_schema(struct etl_writer *writer, struct etl_error *err)
+{
+    int limit = sqlite3_limit(writer->dest->db.handle, SQLITE_LIMIT_VARIABLE_NUMBER, -1);
+    etl_status status = ETL_OK;
+
+    ETL_TRY(settle_columns(writer, true, err));
     ETL_TRY(read_rowid_name(writer, err));
     ETL_TRY(read_schema_version(writer, err));
     writer->many = limit / (int)writer->n_columns;
@@ -241,9 +264,6 @@ etl_status sqlite_apply_schema(struct etl_writer *writer, struct etl_error *err)
         ETL_TRY(prepare_one(writer, SQLITE_DELETE_ONE, err));
     writer->needs_schema = false;
 out:
-    free(held);
-    free(known);
-    free(affinity);
     return status;
 }
 
