@@ -26,6 +26,7 @@ struct etl_output_files {
     struct etl__manifest last; /* as committed; its state is what begin() lent out */
     struct etl__manifest unit; /* files of the open unit */
     uint64_t epoch, generation;
+    bool is_live; /* the generation is final: commits are visible at once */
     uint64_t next_seq, next_part;
     struct etl__encoder *encoder; /* of the file being written */
     struct etl_buffer name;       /* of that file, for messages */
@@ -91,7 +92,7 @@ etl_status etl_output_files_check(const struct etl_output_options *options, stru
     return status;
 }
 
-static void fill_recovery(const struct etl__manifest *manifest, uint64_t newest, uint64_t wanted,
+static void fill_recovery(const struct etl__manifest *manifest, uint64_t newest, bool is_final, uint64_t wanted,
                           struct etl_recovery *recovery)
 {
     recovery->found = manifest->has_commit && manifest->generation == wanted;
@@ -99,7 +100,7 @@ static void fill_recovery(const struct etl__manifest *manifest, uint64_t newest,
     recovery->state = recovery->found ? manifest->state : NULL;
     recovery->state_len = recovery->found ? manifest->state_len : 0;
     recovery->generation = newest;
-    recovery->is_final = newest == 0 || (manifest->has_commit && manifest->generation == newest && manifest->is_final);
+    recovery->is_final = is_final;
     recovery->guarantee = ETL_GUARANTEE_ATOMIC;
 }
 
@@ -120,7 +121,7 @@ etl_status etl_output_files_look(const struct etl_output_options *options, const
     struct etl__store store;
     struct etl__manifest manifest = {.is_final = true};
     uint64_t newest = 0;
-    bool exists = false;
+    bool exists = false, is_final = true;
     if (is_stdout_path(options->path)) {
         fill_stdout_recovery(recovery);
         return ETL_OK;
@@ -130,13 +131,13 @@ etl_status etl_output_files_look(const struct etl_output_options *options, const
         return status;
     if (exists) {
         ETL_TRY(etl__manifest_read(&store, &manifest, err));
-        ETL_TRY(etl__manifest_newest(&store, &newest, err));
+        ETL_TRY(etl__manifest_newest(&store, &newest, &is_final, err));
     }
     if (manifest.state_len > ETL_STATE_MAX_BYTES) {
         status = etl_fail(err, ETL_STATE_INVALID, "the state in the manifest exceeds 1 MiB");
         goto out;
     }
-    fill_recovery(&manifest, newest, plan->generation, recovery);
+    fill_recovery(&manifest, newest, is_final, plan->generation, recovery);
     if (recovery->state) {
         memcpy(buffer, recovery->state, (size_t)recovery->state_len);
         recovery->state = buffer;
@@ -149,18 +150,22 @@ out:
 
 /* ---- begin ---- */
 
-/* Finishes what the last commit may have left: publishing its files, and after a final one removing those of older generations. */
+/* Finishes what the last commit of this slice may have left, and what a final commit of any slice may have left: the files of the
+ * generation are published, then those of older generations go. */
 static etl_status finish_commit(const struct etl__store *store, const struct etl__manifest *manifest,
-                                struct etl_error *err)
+                                uint64_t *ret_newest, bool *ret_is_final, struct etl_error *err)
 {
     etl_status status = ETL_OK;
-    if (!manifest->has_commit)
-        return ETL_OK;
-    ETL_TRY(etl__store_publish_unit(store, manifest->files, manifest->file_count, manifest->is_final, err));
-    if (manifest->is_final && manifest->generation > 0) {
-        ETL_TRY(etl__store_publish_generation(store, manifest->generation, err));
+    ETL_TRY(etl__manifest_newest(store, ret_newest, ret_is_final, err));
+    if (manifest->has_commit) {
+        bool is_live = manifest->is_final || (manifest->generation == *ret_newest && *ret_is_final);
+        ETL_TRY(etl__store_publish_unit(store, manifest->files, manifest->file_count, is_live, err));
+    }
+    if (*ret_newest > 0 && *ret_is_final) {
+        ETL_TRY(etl__store_publish_generation(store, *ret_newest, err));
         ETL_TRY(ETL_FAILPOINT("dst.gen.swap.mid", err));
-        ETL_TRY(etl__store_remove_older(store, manifest->generation, err));
+        ETL_TRY(etl__store_remove_older(store, *ret_newest, err));
+        ETL_TRY(etl__manifest_forget(store, *ret_newest, err));
     }
 out:
     return status;
@@ -172,10 +177,9 @@ static etl_status take_over(struct etl_output_files *files, const struct etl_wri
 {
     etl_status status = ETL_OK;
     uint64_t newest = 0;
-    bool is_replaced = false, is_resumed = false;
+    bool is_replaced = false, is_resumed = false, is_final = false;
     ETL_TRY(etl__manifest_read(&files->store, &files->last, err));
-    ETL_TRY(finish_commit(&files->store, &files->last, err));
-    ETL_TRY(etl__manifest_newest(&files->store, &newest, err));
+    ETL_TRY(finish_commit(&files->store, &files->last, &newest, &is_final, err));
     if (plan->generation < newest) {
         status = etl_fail(err, ETL_CONFLICT,
                           "target %s in %s holds generation %llu, newer than %llu: another run has "
@@ -184,13 +188,14 @@ static etl_status take_over(struct etl_output_files *files, const struct etl_wri
                           (unsigned long long)plan->generation);
         goto out;
     }
-    is_resumed = files->last.has_commit && !files->last.is_final && files->last.generation == plan->generation;
+    is_resumed = files->last.has_commit && files->last.generation == plan->generation;
     ETL_TRY(etl__store_clean(&files->store, is_resumed ? &plan->generation : NULL, err));
     files->last.epoch++;
     ETL_TRY(etl__manifest_write(&files->store, &files->last, &is_replaced, err));
     files->epoch = files->last.epoch;
     files->generation = plan->generation;
-    fill_recovery(&files->last, newest, plan->generation, recovery);
+    files->is_live = plan->generation == newest && is_final;
+    fill_recovery(&files->last, newest, is_final, plan->generation, recovery);
     files->next_seq = (recovery->found ? recovery->seq : plan->committed_seq) + 1;
 out:
     return status;
@@ -380,8 +385,7 @@ static etl_status make_manifest(struct etl_output_files *files, const struct etl
     next->generation = files->generation;
     next->seq = commit->seq;
     next->time_us = commit->time_us;
-    bool was_final = files->last.has_commit && files->last.generation == files->generation && files->last.is_final;
-    next->is_final = files->generation == 0 || was_final || (commit->flags & ETL_COMMIT_FINAL);
+    next->is_final = files->is_live || (commit->flags & ETL_COMMIT_FINAL);
     for (size_t i = 0; i < files->unit.file_count; i++) {
         etl_status status = etl__manifest_add_file(next, files->unit.files[i], err);
         if (status != ETL_OK)
@@ -412,7 +416,8 @@ static etl_status commit_locked(struct etl_output_files *files, const struct etl
                                 struct etl__manifest *next, struct etl_error *err)
 {
     etl_status status = ETL_OK;
-    bool is_replaced = false;
+    uint64_t newest = 0;
+    bool is_replaced = false, is_final = false;
     bool is_swap = next->is_final && next->generation > 0 && (commit->flags & ETL_COMMIT_FINAL);
     ETL_TRY(check_fence(files, commit, err));
     if (next->is_final)
@@ -422,7 +427,10 @@ static etl_status commit_locked(struct etl_output_files *files, const struct etl
     ETL_TRY(ETL_FAILPOINT("dst.commit.before", err));
     ETL_TRY(etl__manifest_write(&files->store, next, &is_replaced, err));
     ETL_TRY(ETL_FAILPOINT("dst.commit.after_manifest", err));
-    ETL_TRY(finish_commit(&files->store, next, err));
+    if (is_swap)
+        ETL_TRY(finish_commit(&files->store, next, &newest, &is_final, err));
+    else
+        ETL_TRY(etl__store_publish_unit(&files->store, next->files, next->file_count, next->is_final, err));
     if (is_swap)
         ETL_TRY(ETL_FAILPOINT("dst.gen.swap.after", err));
 out:
@@ -491,6 +499,7 @@ etl_status etl_output_files_commit(struct etl_output_files *files, const struct 
     etl__manifest_fini(&files->unit);
     etl__manifest_fini(&files->last);
     files->last = next;
+    files->is_live = next.is_final;
     next = (struct etl__manifest){0};
     files->next_seq = commit->seq + 1;
     files->next_part = 1;

@@ -322,41 +322,92 @@ out:
     return status;
 }
 
-static etl_status read_generation(const struct etl__store *store, const char *name, uint64_t *generation,
-                                  struct etl_error *err)
+/* Generation of the last commit that a manifest tells of; *ret_found false when it tells of none. */
+static etl_status read_generation(const struct etl__store *store, const char *name, bool *ret_found,
+                                  uint64_t *ret_generation, bool *ret_is_final, struct etl_error *err)
 {
     struct etl_buffer buffer = {0};
     bool exists = false, has_commit = false;
-    uint64_t found = 0;
     etl_status status = read_file(store->line_fd, name, &buffer, &exists, err);
     struct etl_bytes text = {buffer.data, buffer.length};
-    if (status == ETL_OK && exists && find_bool(text, "committed", &has_commit) && has_commit &&
-        find_uint(text, "generation", &found) && found > *generation)
-        *generation = found;
+    *ret_found = status == ETL_OK && exists && find_bool(text, "committed", &has_commit) && has_commit &&
+                 find_uint(text, "generation", ret_generation);
+    *ret_is_final = false;
+    if (*ret_found)
+        (void)find_bool(text, "final", ret_is_final);
     etl_buffer_fini(&buffer);
     return status;
 }
 
-etl_status etl__manifest_newest(const struct etl__store *store, uint64_t *ret_generation, struct etl_error *err)
+/* Calls `visit` for every manifest of the stream. */
+static etl_status each_manifest(const struct etl__store *store,
+                                etl_status (*visit)(const struct etl__store *store, const char *name, void *arg,
+                                                    struct etl_error *err),
+                                void *arg, struct etl_error *err)
 {
-    uint64_t newest = 0;
     etl_status status = ETL_OK;
     int fd = openat(store->line_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry = NULL;
     if (!dir) {
         status = etl_fail_errno(err, errno, "cannot list", store->path);
         if (fd >= 0)
             close(fd);
         return status;
     }
-    const struct dirent *entry = NULL;
     while (status == ETL_OK && (entry = readdir(dir)) != NULL) {
         size_t length = strlen(entry->d_name);
         if (length > 5 && strcmp(entry->d_name + length - 5, ".json") == 0)
-            status = read_generation(store, entry->d_name, &newest, err);
+            status = visit(store, entry->d_name, arg, err);
     }
     closedir(dir);
-    if (status == ETL_OK)
-        *ret_generation = newest;
     return status;
+}
+
+struct newest {
+    uint64_t generation;
+    bool is_final;
+};
+
+static etl_status visit_newest(const struct etl__store *store, const char *name, void *arg, struct etl_error *err)
+{
+    struct newest *newest = arg;
+    uint64_t generation = 0;
+    bool is_found = false, is_final = false;
+    etl_status status = read_generation(store, name, &is_found, &generation, &is_final, err);
+    if (!is_found || generation < newest->generation)
+        return status;
+    newest->is_final = is_final || (newest->is_final && generation == newest->generation);
+    newest->generation = generation;
+    return status;
+}
+
+etl_status etl__manifest_newest(const struct etl__store *store, uint64_t *ret_generation, bool *ret_is_final,
+                                struct etl_error *err)
+{
+    struct newest newest = {0, false};
+    etl_status status = each_manifest(store, visit_newest, &newest, err);
+    if (status != ETL_OK)
+        return status;
+    *ret_generation = newest.generation;
+    *ret_is_final = newest.is_final || newest.generation == 0;
+    return ETL_OK;
+}
+
+static etl_status visit_forget(const struct etl__store *store, const char *name, void *arg, struct etl_error *err)
+{
+    const uint64_t *generation = arg;
+    uint64_t found = 0;
+    bool is_found = false, is_final = false;
+    char slice[NAME_MAX + 1];
+    etl_status status = read_generation(store, name, &is_found, &found, &is_final, err);
+    if (status != ETL_OK || !is_found || found >= *generation)
+        return status;
+    snprintf(slice, sizeof slice, "%.*s", (int)(strlen(name) - 5), name);
+    return etl__store_remove_slice(store, slice, err);
+}
+
+etl_status etl__manifest_forget(const struct etl__store *store, uint64_t generation, struct etl_error *err)
+{
+    return each_manifest(store, visit_forget, &generation, err);
 }

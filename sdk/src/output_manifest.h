@@ -28,7 +28,12 @@ etl_status etl__manifest_read(const struct etl__store *store, struct etl__manife
 etl_status etl__manifest_write(const struct etl__store *store, const struct etl__manifest *manifest, bool *ret_replaced,
                                struct etl_error *err);
 
-/* The newest generation in all manifests of the stream, whatever their slice. */
-etl_status etl__manifest_newest(const struct etl__store *store, uint64_t *ret_generation, struct etl_error *err);
+/* The newest generation in all manifests of the stream, whatever their slice, and whether it is final: the final commit goes to one
+ * slice and speaks for all of them. */
+etl_status etl__manifest_newest(const struct etl__store *store, uint64_t *ret_generation, bool *ret_is_final,
+                                struct etl_error *err);
+
+/* Removes what slices of generations before this one have left: their manifests and staged files. */
+etl_status etl__manifest_forget(const struct etl__store *store, uint64_t generation, struct etl_error *err);
 
 #endif

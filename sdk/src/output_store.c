@@ -16,9 +16,10 @@
 
 #include "sdk/src/file_name.h"
 
-#define LOCK_STEP_MS 20
-#define LOCK_WAIT_MS 30000
-#define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+#define STAGED_ENDING ".staged"
+#define LOCK_STEP_MS  20
+#define LOCK_WAIT_MS  30000
+#define FOLDER_FLAGS  (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
 /* mkdir -p */
 static etl_status make_folders(const char *path, struct etl_error *err)
@@ -140,7 +141,7 @@ static etl_status open_slice(struct etl__store *store, bool create, struct etl_e
     struct etl_buffer name = {0};
     etl_status status = ETL_OK;
     etl_buffer_add_text(&name, store->slice);
-    etl_buffer_add_text(&name, ".staged");
+    etl_buffer_add_text(&name, STAGED_ENDING);
     const char *text = etl_buffer_text(&name);
     if (!text) {
         status = etl_fail_memory(err);
@@ -149,7 +150,7 @@ static etl_status open_slice(struct etl__store *store, bool create, struct etl_e
     ETL_TRY(open_folder(store->line_fd, text, create, &store->staged_fd, err));
     if (!create)
         goto out;
-    name.length -= strlen(".staged");
+    name.length -= strlen(STAGED_ENDING);
     etl_buffer_add_text(&name, ".lock");
     text = etl_buffer_text(&name);
     if (!text) {
@@ -375,36 +376,52 @@ out:
     return status;
 }
 
+static bool is_staged_folder(const char *name)
+{
+    size_t length = strlen(name), ending = strlen(STAGED_ENDING);
+    return length > ending && strcmp(name + length - ending, STAGED_ENDING) == 0;
+}
+
 static etl_status visit_publish(const struct etl__store *store, const char *name, const uint64_t *generation,
                                 struct etl_error *err)
 {
     uint64_t found = 0;
     char plain[NAME_MAX + 1];
-    if (strip_epoch(name, plain, sizeof plain) || !parse_name(store, name, false, &found) || found != *generation)
+    if (strip_epoch(name, plain, sizeof plain) || !parse_name(store, name, true, &found) || found != *generation)
         return ETL_OK;
     if (renameat(store->staged_fd, name, store->root_fd, name) != 0)
         return etl_fail_errno(err, errno, "cannot publish", name);
     return ETL_OK;
 }
 
+static etl_status visit_folder(const struct etl__store *store, const char *name, const uint64_t *generation,
+                               struct etl_error *err)
+{
+    struct etl__store one = *store; /* borrows all but the folder */
+    if (!is_staged_folder(name))
+        return ETL_OK;
+    one.staged_fd = -1;
+    etl_status status = open_folder(store->line_fd, name, false, &one.staged_fd, err);
+    if (status != ETL_OK || one.staged_fd < 0)
+        return status;
+    status = walk(&one, one.staged_fd, visit_publish, generation, err);
+    if (status == ETL_OK)
+        status = sync_folders(&one, err);
+    close(one.staged_fd);
+    return status;
+}
+
 etl_status etl__store_publish_generation(const struct etl__store *store, uint64_t generation, struct etl_error *err)
 {
-    etl_status status = walk(store, store->staged_fd, visit_publish, &generation, err);
-    return status == ETL_OK ? sync_folders(store, err) : status;
+    return walk(store, store->line_fd, visit_folder, &generation, err);
 }
 
 static etl_status visit_older(const struct etl__store *store, const char *name, const uint64_t *generation,
                               struct etl_error *err)
 {
     uint64_t found = 0;
-    bool is_whole = strcmp(store->slice, "%") == 0;
-    bool is_ours = parse_name(store, name, is_whole, &found);
-    if (!is_ours && !is_whole) {
-        size_t length = strlen(store->target);
-        is_ours =
-            strncmp(name, store->target, length) == 0 && name[length] == '-' && parse_name(store, name, true, &found);
-    }
-    if (is_ours && found < *generation && unlinkat(store->root_fd, name, 0) != 0 && errno != ENOENT)
+    if (parse_name(store, name, true, &found) && found < *generation && unlinkat(store->root_fd, name, 0) != 0 &&
+        errno != ENOENT)
         return etl_fail_errno(err, errno, "cannot remove", name);
     return ETL_OK;
 }
@@ -430,4 +447,36 @@ static etl_status visit_clean(const struct etl__store *store, const char *name, 
 etl_status etl__store_clean(const struct etl__store *store, const uint64_t *keep, struct etl_error *err)
 {
     return walk(store, store->staged_fd, visit_clean, keep, err);
+}
+
+/* What is left in the folder of staged files goes with it. */
+static etl_status remove_staged(const struct etl__store *store, const char *name, struct etl_error *err)
+{
+    struct etl__store one = *store;
+    one.staged_fd = -1;
+    etl_status status = open_folder(store->line_fd, name, false, &one.staged_fd, err);
+    if (status != ETL_OK || one.staged_fd < 0)
+        return status;
+    status = etl__store_clean(&one, NULL, err);
+    close(one.staged_fd);
+    if (status == ETL_OK && unlinkat(store->line_fd, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+        status = etl_fail_errno(err, errno, "cannot remove folder", name);
+    return status;
+}
+
+etl_status etl__store_remove_slice(const struct etl__store *store, const char *slice, struct etl_error *err)
+{
+    static const char *const endings[] = {".json", ".lock", STAGED_ENDING};
+    char name[NAME_MAX + 1];
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        etl_status status = ETL_OK;
+        snprintf(name, sizeof name, "%s%s", slice, endings[i]);
+        if (is_staged_folder(name))
+            status = remove_staged(store, name, err);
+        else if (unlinkat(store->line_fd, name, 0) != 0 && errno != ENOENT)
+            status = etl_fail_errno(err, errno, "cannot remove", name);
+        if (status != ETL_OK)
+            return status;
+    }
+    return ETL_OK;
 }

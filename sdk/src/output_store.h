@@ -38,12 +38,14 @@ etl_status etl__store_check_free(const struct etl__store *store, char *const *st
 etl_status etl__store_publish_unit(const struct etl__store *store, char *const *staged, size_t count, bool is_live,
                                    struct etl_error *err);
 
-/* Moves the hidden committed files of a generation to the directory. */
+/* Moves the hidden committed files of a generation, of every slice of the stream, to the directory. */
 etl_status etl__store_publish_generation(const struct etl__store *store, uint64_t generation, struct etl_error *err);
 
-/* Removes published files of generations before this one, of this slice; the whole stream's also of every slice, and a slice's
- * also of the whole stream. */
+/* Removes published files of generations before this one, of every slice. */
 etl_status etl__store_remove_older(const struct etl__store *store, uint64_t generation, struct etl_error *err);
+
+/* Removes manifest, lock file and staged files of a slice that is no more, given by its encoded name. */
+etl_status etl__store_remove_slice(const struct etl__store *store, const char *slice, struct etl_error *err);
 
 /* Removes staged files that no commit has taken. With `keep` the hidden committed files of that generation stay. */
 etl_status etl__store_clean(const struct etl__store *store, const uint64_t *keep, struct etl_error *err);

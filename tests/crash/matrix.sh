@@ -33,6 +33,7 @@ sqlite-slices|--source sqlite --source-opt path=$work/app.db --parallel 3 --dest
 sqlite-cursor|--source sqlite --source-opt path=$work/app.db --cursor n --dest sqlite --dest-opt path=out.db --mode append|sqlite3 out.db 'SELECT * FROM t'
 jsonl-append|$csv=$work/all.csv --dest jsonl --dest-opt path=out|cat out/*
 csv-overwrite|--source sqlite --source-opt path=$work/app.db --parallel 1 --dest csv --dest-opt path=out --mode overwrite|grep -hv '^id,' out/*
+csv-slices|--source sqlite --source-opt path=$work/app.db --parallel 3 --dest csv --dest-opt path=out --mode overwrite|grep -hv '^id,' out/*
 plain-append|$csv=$work/all.csv --dest jsonl --dest-opt path=-|cat lines
 WAYS
 }
