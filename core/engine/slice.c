@@ -147,7 +147,7 @@ static etl_status diverged(const struct slice *slice, enum recovery_action actio
         dest, (unsigned long long)dest_seq, (unsigned long long)store_seq, advice);
 }
 
-/* The outcome of a commit that was in doubt is known now: its rows count after all. */
+/* The outcome of a commit that was not seen to the end is known now: its rows may count after all. */
 static void settle_doubt(struct slice *slice, const struct etl_recovery *recovery)
 {
     struct stream_report *report = slice->stream->report;

@@ -26,7 +26,7 @@ struct slice {
     uint64_t seq;            /* newest of the line in any generation */
     bool has_committed;      /* in this run */
     uint64_t read, rejected; /* committed totals of this run */
-    struct unit doubt;       /* commit whose outcome is unknown; seq 0 = none */
+    struct unit doubt;       /* commit that has not been seen to the end; seq 0 = none */
     bool has_arrived;        /* everything but FINAL is committed */
 
     struct queue *queue;               /* of the present attempt */

@@ -100,8 +100,7 @@ out:
 
 static etl_status commit_dest(struct writer *writer, const struct etl_commit *commit, struct etl_error *err)
 {
-    struct slice *slice = writer->slice;
-    struct engine *engine = slice->engine;
+    struct engine *engine = writer->slice->engine;
     bool is_final = commit->flags & ETL_COMMIT_FINAL;
     struct retry retry = {0};
     etl_status status = ETL_OK;
@@ -112,19 +111,14 @@ static etl_status commit_dest(struct writer *writer, const struct etl_commit *co
             status = ETL_FAILPOINT("commit.before", err);
         if (status == ETL_OK && is_final)
             status = ETL_FAILPOINT("final.before", err);
-        if (status == ETL_OK) {
+        if (status == ETL_OK)
             status = engine_checked(engine->dest_name, "commit",
                                     engine->dest_ops->dest.commit(writer->handle, commit, err), err);
-            if (status == ETL_OK)
-                status = ETL_FAILPOINT("commit.after", err);
-            if (status == ETL_OK && is_final)
-                status = ETL_FAILPOINT("final.after", err);
-        }
     } while (again(writer, &retry, status, err));
-    if (status == ETL_IN_DOUBT) {
-        slice->doubt = writer->unit;
-        slice->doubt.seq = commit->seq;
-    }
+    if (status == ETL_OK)
+        status = ETL_FAILPOINT("commit.after", err);
+    if (status == ETL_OK && is_final)
+        status = ETL_FAILPOINT("final.after", err);
     return status;
 }
 
@@ -159,6 +153,7 @@ static etl_status move_on(struct writer *writer, const struct etl_commit *commit
 {
     struct slice *slice = writer->slice;
     struct stream_report *report = slice->stream->report;
+    slice->doubt = (struct unit){0};
     slice->seq = commit->seq;
     slice->read = slice->base_read + writer->unit.read;
     slice->rejected = slice->base_rejected + writer->unit.rejected;
@@ -195,6 +190,8 @@ static etl_status commit_unit(struct writer *writer, uint32_t flags, struct etl_
     }
     ETL_TRY(store_letters(writer, err));
     ETL_TRY(stream_save(slice->stream, err));
+    slice->doubt = writer->unit; /* until the position has moved on */
+    slice->doubt.seq = commit.seq;
     ETL_TRY(commit_dest(writer, &commit, err));
     ETL_TRY(save_checkpoint(writer, &commit, cursor, err));
     ETL_TRY(move_on(writer, &commit, cursor, err));

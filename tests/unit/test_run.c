@@ -359,6 +359,7 @@ VIOLATION(wrong_columns, "sv", "protocol violation: BATCH does not have as many 
 
 Test(run, commits_what_was_read)
 {
+    pipeline.commit_seconds = 0;
     cr_assert_eq(execute_one("isbbcb?c"), 1);
     cr_assert_eq(script.committed, 6, "%s", run_error.message);
     cr_assert_eq(execute_one("sbbcbc."), 0, "%s", run_error.message);
