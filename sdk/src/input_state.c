@@ -173,12 +173,15 @@ static etl_status is_same_content(const struct etl__input_file *file, const stru
     return ETL_OK;
 }
 
-/* The offset, not the size at the time, says how far a plain file has been read: it may have grown while it was read. */
+/* The offset, not the size at the time, says how far a plain file has been read: it may have grown while it was read. Size and head
+ * belong together, so the file keeps those of the entry until it is opened. */
 static void claim(struct etl__input_file *file, struct etl__input_file *entry, bool is_plain)
 {
     file->is_known = true;
     file->offset = entry->offset;
     file->is_done = entry->is_done && (!is_plain || file->size == entry->offset);
+    file->size = entry->size;
+    file->mtime_us = entry->mtime_us;
     memcpy(file->head, entry->head, sizeof file->head);
     entry->is_claimed = true;
 }
