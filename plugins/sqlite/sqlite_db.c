@@ -86,7 +86,7 @@ static etl_status explain_open(struct sqlite_db *db, int rc, enum sqlite_access 
     return sqlite_fail(db, rc, "open", err);
 }
 
-etl_status sqlite_db_open(struct sqlite_db *db, enum sqlite_access access, struct etl_error *err)
+static etl_status open_once(struct sqlite_db *db, enum sqlite_access access, struct etl_error *err)
 {
     static const int flags[] = {SQLITE_OPEN_READONLY, SQLITE_OPEN_READWRITE,
                                 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE};
@@ -117,6 +117,21 @@ etl_status sqlite_db_open(struct sqlite_db *db, enum sqlite_access access, struc
     rc = explain_open(db, rc, access, err);
     sqlite_db_close(db);
     return rc;
+}
+
+etl_status sqlite_db_open(struct sqlite_db *db, enum sqlite_access access, struct etl_error *err)
+{
+    etl_status status = open_once(db, access, err);
+
+    if (access != DB_READ || status != ETL_AUTH || err->vendor_code != SQLITE_READONLY_ROLLBACK)
+        return status;
+    /* A writer died and its journal must be played back, which a read-only connection may not do. */
+    etl_error_init(err);
+    status = open_once(db, DB_WRITE, err);
+    if (status != ETL_OK)
+        return etl_prefix(err, status, "a process died while it was writing and the database must be restored: ");
+    sqlite_db_close(db);
+    return open_once(db, DB_READ, err);
 }
 
 void sqlite_db_close(struct sqlite_db *db)

@@ -13,34 +13,13 @@ const char *sqlite_source_schema(void)
                                sizeof text);
 }
 
-/* A writer that died in a transaction has left a journal, which SQLite plays back when it may write. That brings the last commit
- * back and nothing else. */
-static etl_status recover(struct sqlite_db *db, struct etl_error *err)
-{
-    etl_status status = sqlite_db_open(db, DB_WRITE, err);
-
-    sqlite_db_close(db);
-    if (status != ETL_OK)
-        return etl_prefix(err, status, "a process died while it was writing and the database must be restored: ");
-    return ETL_OK;
-}
-
 etl_status sqlite_source_connect(struct etl_source *source, struct sqlite_db *db, struct etl_error *err)
 {
-    etl_status status = ETL_OK;
-
     db->path = source->settings.path;
     db->host = source->host;
     db->cancelled = &source->cancelled;
     db->busy_timeout_ms = (int64_t)(source->settings.busy_timeout * 1000);
-    status = sqlite_db_open(db, DB_READ, err);
-    if (status != ETL_AUTH || err->vendor_code != SQLITE_READONLY_ROLLBACK)
-        return status;
-    etl_error_init(err);
-    ETL_TRY(recover(db, err));
-    ETL_TRY(sqlite_db_open(db, DB_READ, err));
-out:
-    return status;
+    return sqlite_db_open(db, DB_READ, err);
 }
 
 static void source_close(struct etl_source *source)
