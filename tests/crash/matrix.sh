@@ -34,14 +34,15 @@ sqlite-cursor|--source sqlite --source-opt path=$work/app.db --cursor n --dest s
 jsonl-append|$csv=$work/all.csv --dest jsonl --dest-opt path=out|cat out/*
 csv-overwrite|--source sqlite --source-opt path=$work/app.db --parallel 1 --dest csv --dest-opt path=out --mode overwrite|grep -hv '^id,' out/*
 csv-slices|--source sqlite --source-opt path=$work/app.db --parallel 3 --dest csv --dest-opt path=out --mode overwrite|grep -hv '^id,' out/*
-plain-append|$csv=$work/all.csv --dest jsonl --dest-opt path=-|cat lines
+plain-append|$csv=$work/all.csv --dest jsonl --dest-opt path=-|awk 1 lines.* | grep '}$'
 WAYS
 }
 
-once() { # runs the load in ./ with its own store; stdout goes to ./lines for the plain destination
+once() { # runs the load in ./ with its own store; what goes to standard output is kept by run, because a death may cut the last line
 	code=0
+	number=$((${number:-0} + 1))
 	# shellcheck disable=SC2086
-	"$ETLHOST" $1 $small --pipeline crash --state state.db >>lines 2>err || code=$?
+	"$ETLHOST" $1 $small --pipeline crash --state state.db >"lines.$number" 2>err || code=$?
 }
 content() { eval "$1" 2>/dev/null | sort; }
 
