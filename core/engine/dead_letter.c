@@ -22,7 +22,8 @@ int dead_letter_retry(const struct run_input *input, const char *stream, struct 
     struct etl_source *source = NULL;
     size_t count = 0;
     uint64_t raw = 0;
-    etl_status status = dead_letter_source_new(input->store, input->pipeline->id, stream, &source, &count, &raw, err);
+    etl_status status =
+        dead_letter_source_new(input->store, input->pipeline->id, stream, report->run_id, &source, &count, &raw, err);
     if (status != ETL_OK) {
         report_set_text(report, &report->error, err->message);
         return finish(report, "failed", status_exit_code(status));

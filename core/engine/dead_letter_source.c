@@ -1,5 +1,6 @@
-/* State {"last_id":N}: every letter up to N has been delivered (or set aside anew, with a greater number). Letters that come in while the
- * replay runs are left for the next one. One page of letters becomes one batch and one checkpoint. A letter is deleted when the checkpoint
+/* State {"last_id":N,"run":R}: every letter up to N has been delivered (or set aside anew, with a greater number). The numbers are those of the
+ * store that knows run R: a state from another one (the destination has it, or it was imported) says nothing about the letters
+ * here. Letters that come in while the replay runs are left for the next one. One page of letters becomes one batch and one checkpoint. A letter is deleted when the checkpoint
  * that covers it is committed; what a death left undone is made up for when the next replay opens. */
 #include "core/engine/dead_letter_source.h"
 
@@ -20,7 +21,7 @@
 
 struct etl_source {
     struct state_store *store;
-    const char *pipeline;
+    const char *pipeline, *run_id;
     char **streams; /* with letters that can be replayed; NULL-terminated */
     size_t stream_count;
 };
@@ -45,7 +46,7 @@ struct etl_reader {
     bool is_full;  /* the page had to be cut short */
     int64_t *done; /* emitted, not yet deleted */
     size_t done_count, done_capacity;
-    char state[64];
+    char state[128];
 };
 
 /* ---- the instance -------------------------------------------------------------------------------------------------- */
@@ -79,8 +80,8 @@ static etl_status scan_letter(void *arg, const struct state_dead_letter *letter)
 }
 
 etl_status dead_letter_source_new(struct state_store *store, const char *pipeline, const char *stream,
-                                  struct etl_source **ret_source, size_t *ret_count, uint64_t *ret_raw,
-                                  struct etl_error *err)
+                                  const char *run_id, struct etl_source **ret_source, size_t *ret_count,
+                                  uint64_t *ret_raw, struct etl_error *err)
 {
     struct etl_source *source = calloc(1, sizeof(*source));
     struct scan scan = {.source = source};
@@ -89,6 +90,7 @@ etl_status dead_letter_source_new(struct state_store *store, const char *pipelin
         return etl_fail_memory(err);
     source->store = store;
     source->pipeline = pipeline;
+    source->run_id = run_id;
     status = state_dead_letter_list(store, pipeline, stream, 0, 0, scan_letter, &scan, err);
     if (status != ETL_OK) {
         dead_letter_source_free(source);
@@ -272,10 +274,41 @@ static etl_status read_position(const struct etl_read_request *request, int64_t 
     return ETL_OK;
 }
 
+struct run_search {
+    const char *id;
+    bool is_found;
+};
+
+static etl_status search_run(void *arg, const struct state_run *run)
+{
+    struct run_search *search = arg;
+    search->is_found = !strcmp(run->id, search->id);
+    return search->is_found ? ETL_CANCELLED : ETL_OK;
+}
+
+/* *ret_own is false when the position was not counted in this store. */
+static etl_status is_own_position(const struct etl_source *source, const struct etl_read_request *request,
+                                  bool *ret_own, struct etl_error *err)
+{
+    json_t *json = request->state ? json_loadb(request->state, (size_t)request->state_len, 0, NULL) : NULL;
+    struct run_search search = {.id = json_string_value(json_object_get(json, "run"))};
+    etl_status status = ETL_OK;
+    if (search.id)
+        status = state_run_list(source->store, source->pipeline, 0, search_run, &search, err);
+    if (search.is_found) {
+        etl_error_init(err);
+        status = ETL_OK;
+    }
+    json_decref(json);
+    *ret_own = search.is_found;
+    return status;
+}
+
 static etl_status read_open(struct etl_source *source, const struct etl_read_request *request,
                             struct etl_reader **ret_reader, struct etl_error *err)
 {
     struct etl_reader *reader = calloc(1, sizeof(*reader));
+    bool is_own = false;
     etl_status status = ETL_OK;
     if (!reader)
         return etl_fail_memory(err);
@@ -283,7 +316,9 @@ static etl_status read_open(struct etl_source *source, const struct etl_read_req
     reader->stream = string_copy(request->stream);
     if (!reader->stream)
         ETL_TRY(etl_fail_memory(err));
-    ETL_TRY(read_position(request, &reader->position, err));
+    ETL_TRY(is_own_position(source, request, &is_own, err));
+    if (is_own)
+        ETL_TRY(read_position(request, &reader->position, err));
     ETL_TRY(state_dead_letter_list(source->store, source->pipeline, reader->stream, 0, 0, survey_letter, reader, err));
     ETL_TRY(delete_up_to(reader, reader->position, err));
     ETL_TRY(etl_shredder_new(&(struct etl_shredder_options){0}, &reader->shredder, err));
@@ -384,7 +419,8 @@ static void send_checkpoint(struct etl_reader *reader, struct etl_message *messa
     message->kind = ETL_MESSAGE_CHECKPOINT;
     message->state = reader->state;
     message->state_len =
-        (uint64_t)snprintf(reader->state, sizeof(reader->state), "{\"last_id\":%" PRId64 "}", reader->position);
+        (uint64_t)snprintf(reader->state, sizeof(reader->state), "{\"last_id\":%" PRId64 ",\"run\":\"%.64s\"}",
+                           reader->position, reader->source->run_id);
     reader->step = STEP_LOAD;
 }
 

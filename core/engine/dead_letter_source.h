@@ -7,11 +7,11 @@
 
 extern const struct connector dead_letter_source;
 
-/* An open instance over the letters of `pipeline`; `stream` NULL = of all its streams. Borrows everything. *ret_count: streams with letters that
+/* An open instance over the letters of `pipeline`; `stream` NULL = of all its streams. `run_id` is the replay's. Borrows everything. *ret_count: streams with letters that
  * can be replayed; *ret_raw: letters that cannot. The caller passes it to replay_execute or closes it. */
 etl_status dead_letter_source_new(struct state_store *store, const char *pipeline, const char *stream,
-                                  struct etl_source **ret_source, size_t *ret_count, uint64_t *ret_raw,
-                                  struct etl_error *err);
+                                  const char *run_id, struct etl_source **ret_source, size_t *ret_count,
+                                  uint64_t *ret_raw, struct etl_error *err);
 void dead_letter_source_free(struct etl_source *source);
 
 #endif

@@ -158,6 +158,19 @@ etl_status stream_write(struct state_store *store, const char *pipeline, const c
                   err);
 }
 
+/* A load that becomes complete has read everything anew: what it had to set aside takes the place of the letters of former loads. */
+static etl_status drop_superseded(struct state_store *store, const char *pipeline, const char *stream,
+                                  const struct state_stream *value, struct etl_error *err)
+{
+    static const char sql[] = "DELETE FROM dead_letter WHERE pipeline = ?1 AND stream = ?2 AND generation < ?3 AND"
+                              " EXISTS (SELECT 1 FROM stream AS s WHERE s.pipeline = ?1 AND s.stream = ?2 AND"
+                              " (s.is_complete = 0 OR s.generation < ?3))";
+    if (!value->is_complete)
+        return ETL_OK;
+    return db_run(store->db, sql, DB_VALUES(db_text(pipeline), db_text(stream), db_number((int64_t)value->generation)),
+                  err);
+}
+
 etl_status state_stream_put(struct state_store *store, const struct state_lease *lease, const char *stream,
                             const struct state_stream *value, struct etl_error *err)
 {
@@ -165,6 +178,7 @@ etl_status state_stream_put(struct state_store *store, const struct state_lease 
     if (status != ETL_OK)
         return status;
     ETL_TRY(lease_check(store, lease, err));
+    ETL_TRY(drop_superseded(store, lease->pipeline, stream, value, err));
     ETL_TRY(stream_write(store, lease->pipeline, stream, value, err));
 out:
     return db_end(store->db, status, err);

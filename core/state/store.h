@@ -50,6 +50,7 @@ struct state_stream {
 /* When unknown: *ret_found false, generation 0, complete, "" and empty JSON values. */
 etl_status state_stream_get(struct state_store *store, const char *pipeline, const char *stream, bool *ret_found,
                             struct state_stream *ret_stream, struct etl_error *err);
+/* Dead letters of older generations are forgotten when a generation becomes complete: it has read those records again. */
 etl_status state_stream_put(struct state_store *store, const struct state_lease *lease, const char *stream,
                             const struct state_stream *value, struct etl_error *err);
 void state_stream_fini(struct state_stream *stream);
