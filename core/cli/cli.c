@@ -4,6 +4,7 @@
 #include "core/cli/command.h"
 #include "core/cli/output.h"
 #include "core/cli/session.h"
+#include <errno.h>
 #include <string.h>
 
 #define RUN_GROUPS                                                                                                     \
@@ -12,32 +13,32 @@
 
 const struct command command_table[] = {
     {"run", "[FILE]", "move records from a source to a destination",
-     "Runs the pipeline that FILE (YAML or JSON, etlhost.conf(5)) and the options describe.", RUN_GROUPS, command_run},
-    {"plan", "[FILE]", "show what a run would do, and change nothing", NULL, RUN_GROUPS, command_plan},
-    {"check", "[FILE]", "prove that the settings work", NULL,
+     "Runs the pipeline that FILE (YAML or JSON, etlhost.conf(5)) and the options describe.", 1, RUN_GROUPS,
+     command_run},
+    {"plan", "[FILE]", "show what a run would do, and change nothing", NULL, 1, RUN_GROUPS, command_plan},
+    {"check", "[FILE]", "prove that the settings work", NULL, 1,
      OPTIONS_COMMON | OPTIONS_SOURCE | OPTIONS_DEST | OPTIONS_PLUGINS | OPTIONS_OUTPUT, command_check},
-    {"discover", "[FILE]", "list the streams of a source with their columns", NULL,
+    {"discover", "[FILE]", "list the streams of a source with their columns", NULL, 1,
      OPTIONS_COMMON | OPTIONS_SOURCE | OPTIONS_PLUGINS | OPTIONS_OUTPUT, command_discover},
-    {"read", "[FILE]", "print records of a source as JSON lines", NULL,
+    {"read", "[FILE]", "print records of a source as JSON lines", NULL, 1,
      OPTIONS_COMMON | OPTIONS_SOURCE | OPTIONS_PLUGINS | OPTIONS_SELECT | OPTIONS_LIMIT, command_read},
-    {"inspect", "CONNECTOR", "show what a connector is and its settings", NULL,
+    {"inspect", "CONNECTOR", "show what a connector is and its settings", NULL, 1,
      OPTIONS_COMMON | OPTIONS_PLUGINS | OPTIONS_OUTPUT, command_inspect},
-    {"plugins", "", "list the connectors that can be found", NULL, OPTIONS_COMMON | OPTIONS_PLUGINS | OPTIONS_OUTPUT,
+    {"plugins", "", "list the connectors that can be found", NULL, 0, OPTIONS_COMMON | OPTIONS_PLUGINS | OPTIONS_OUTPUT,
      command_plugins},
-    {"state",
-     "list | show PIPELINE | history PIPELINE | export [PIPELINE] | import FILE | rollback PIPELINE | reset PIPELINE",
-     "look at saved cursors and repair them", NULL,
+    {"state", "list|show PIPELINE|history PIPELINE|export [PIPELINE]|import FILE|rollback PIPELINE|reset PIPELINE",
+     "look at saved cursors and repair them", NULL, 2,
      OPTIONS_COMMON | OPTIONS_STATE | OPTIONS_LINE | OPTIONS_ALL | OPTIONS_OUTPUT, command_state},
-    {"history", "[RUN]", "list past runs, or show the report of one", NULL,
-     OPTIONS_COMMON | OPTIONS_STATE | OPTIONS_PIPELINE | OPTIONS_LIMIT | OPTIONS_OUTPUT, command_history},
-    {"dlq", "list | show NUMBER | retry [FILE]", "records that were set aside: list, show, try again",
+    {"history", "[RUN]", "list past runs, or show the report of one", NULL, 1,
+     OPTIONS_COMMON | OPTIONS_STATE | OPTIONS_PIPELINE | OPTIONS_LIST | OPTIONS_OUTPUT, command_history},
+    {"dlq", "list|show NUMBER|retry [FILE]", "records that were set aside: list, show, try again",
      "`retry` takes the options of `run`: it replays the records of the pipeline, or of --stream, into its "
      "destination.",
-     RUN_GROUPS | OPTIONS_STREAM, command_dlq},
-    {"config-schema", "", "print the JSON Schema of pipeline files", NULL, OPTIONS_COMMON, command_config_schema},
-    {"completion", "bash | zsh", "print a completion script for a shell", NULL, OPTIONS_COMMON, command_completion},
-    {"version", "", "print the version", NULL, OPTIONS_COMMON | OPTIONS_OUTPUT, command_version},
-    {NULL, NULL, NULL, NULL, 0, NULL},
+     2, RUN_GROUPS | OPTIONS_STREAM, command_dlq},
+    {"config-schema", "", "print the JSON Schema of pipeline files", NULL, 0, OPTIONS_COMMON, command_config_schema},
+    {"completion", "bash|zsh", "print a completion script for a shell", NULL, 1, OPTIONS_COMMON, command_completion},
+    {"version", "", "print the version", NULL, 0, OPTIONS_COMMON | OPTIONS_OUTPUT, command_version},
+    {NULL, NULL, NULL, NULL, 0, 0, NULL},
 };
 
 static const struct command *find_command(const char *name)
@@ -61,8 +62,13 @@ static void print_overview(FILE *out)
 
 void command_print_help(FILE *out, const struct command *command)
 {
-    fprintf(out, "usage: etlhost %s%s%s [OPTIONS]\n\n%c%s.\n", command->name, *command->operands ? " " : "",
-            command->operands, command->summary[0] - 'a' + 'A', command->summary + 1);
+    const char *form = command->operands;
+    for (size_t length = 0; form; form = form[length] ? form + length + 1 : NULL) {
+        length = strcspn(form, "|");
+        fprintf(out, "%s etlhost %s%s%.*s [OPTIONS]\n", form == command->operands ? "usage:" : "      ", command->name,
+                length ? " " : "", (int)length, form);
+    }
+    fprintf(out, "\n%c%s.\n", command->summary[0] - 'a' + 'A', command->summary + 1);
     if (command->details)
         fprintf(out, "%s\n", command->details);
     options_print_help(out, command->groups);
@@ -81,6 +87,16 @@ static int usage_error(const char *word)
     return EXIT_CODE_USAGE;
 }
 
+/* What was printed may still be on its way: a full disk or a closed pipe must not pass for success. */
+static int end_output(int code)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "etlhost: standard output: %s\n", errno ? strerror(errno) : "not everything was written");
+    return code ? code : EXIT_CODE_FAILED;
+}
+
 static int run_command(const struct command *command, int argc, const char **argv)
 {
     struct options options;
@@ -89,6 +105,9 @@ static int run_command(const struct command *command, int argc, const char **arg
     etl_error_init(&err);
     options_init(&options);
     etl_status status = options_parse(&options, command->groups, argc, argv, &err);
+    if (status == ETL_OK && !options.help && options.operand_count > command->operands_max)
+        status = etl_fail(&err, ETL_CONFIG, "%s: \"%s\" is too much (see etlhost %s --help)", command->name,
+                          options.operands[command->operands_max], command->name);
     if (status == ETL_OK)
         status = session_configure_log(&options, &err);
     if (status != ETL_OK)
@@ -98,7 +117,7 @@ static int run_command(const struct command *command, int argc, const char **arg
     else
         code = command->run(&options);
     options_fini(&options);
-    return code;
+    return end_output(code);
 }
 
 int cli_main(int argc, const char **argv)

@@ -1,5 +1,6 @@
 /* `check`, `discover` and `read`: commands around connectors that change nothing. */
 #include "core/base/status.h"
+#include "core/base/string.h"
 #include "core/cli/command.h"
 #include "core/cli/output.h"
 #include "core/cli/record_printer.h"
@@ -203,12 +204,14 @@ int command_read(const struct options *options)
     if (status == ETL_OK) {
         session.dest = record_printer();
         session.dest_settings = json_object();
-        status = session.dest_settings ? pipeline_finish(&session.pipeline, session.source->config_schema,
-                                                         session.dest->config_schema, &err)
-                                       : etl_fail_memory(&err);
+        session.pipeline.dest = string_copy(session.dest->id);
+        status =
+            session.dest_settings && session.pipeline.dest
+                ? pipeline_finish(&session.pipeline, session.source->config_schema, session.dest->config_schema, &err)
+                : etl_fail_memory(&err);
     }
     if (status == ETL_OK)
-        status = state_open(":memory:", &session.store, &err);
+        status = state_open_memory(&session.store, &err);
     if (status == ETL_OK)
         status = report_init(&report, session.pipeline.id, &err);
     if (status != ETL_OK) {

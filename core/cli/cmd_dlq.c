@@ -144,7 +144,12 @@ int command_dlq(const struct options *options)
         return retry(options);
     pipeline_init(&session.pipeline);
     etl_status status = ETL_OK;
-    if (strcmp(action, "list") != 0 && strcmp(action, "show") != 0)
+    if (!*action)
+        status = etl_fail(&err, ETL_CONFIG, "dlq: what? list, show or retry");
+    else if (!strcmp(action, "list") && options->operand_count > 1)
+        status = etl_fail(&err, ETL_CONFIG, "dlq list: \"%s\" is too much; --pipeline and --stream select",
+                          options->operands[1]);
+    else if (strcmp(action, "list") != 0 && strcmp(action, "show") != 0)
         status = etl_fail(&err, ETL_CONFIG, "dlq: \"%s\" is none of list, show, retry", action);
     if (status == ETL_OK)
         status = session_open_store(&session, options, false, &err);

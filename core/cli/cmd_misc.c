@@ -30,39 +30,99 @@ static bool takes_path(const struct option_spec *spec)
                               strstr(spec->argument, "CONNECTOR") || strstr(spec->argument, "LOCATION"));
 }
 
+/* Values of options that have few; also of --NAME=VALUE. */
+static const struct {
+    const char *option, *values;
+} option_values[] = {
+    {"mode", "append overwrite upsert"},
+    {"contract", "evolve freeze discard-row dead-letter"},
+    {"deletes", "hard soft ignore"},
+    {"delivery", "exactly-once effectively-once at-least-once"},
+    {"output", "text json"},
+    {"log-format", "text json"},
+    {"log-level", "error warn info debug"},
+};
+
+static const char *values_of(const struct option_spec *spec)
+{
+    for (size_t i = 0; i < sizeof(option_values) / sizeof(option_values[0]); i++)
+        if (!strcmp(option_values[i].option, spec->name))
+            return option_values[i].values;
+    return NULL;
+}
+
+/* The words that may follow a command: `list`, `show` ...; those in capitals stand for something. */
+static void print_actions(const struct command *command)
+{
+    const char *form = command->operands;
+    while (form) {
+        size_t length = strcspn(form, "|");
+        if (*form >= 'a' && *form <= 'z')
+            printf("%.*s ", (int)(strcspn(form, " ") < length ? strcspn(form, " ") : length), form);
+        form = form[length] ? form + length + 1 : NULL;
+    }
+}
+
+static void print_bash_option(const struct option_spec *spec)
+{
+    const char *values = values_of(spec);
+    if (!spec->argument)
+        return;
+    printf("    --%s", spec->name);
+    if (spec->letter)
+        printf("|-%c", spec->letter);
+    if (values)
+        printf(") words='%s';;\n", values);
+    else if (!strcmp(spec->argument, "CONNECTOR"))
+        puts(") words=$(_etlhost_connectors \"$1\"); files=1;;");
+    else
+        puts(takes_path(spec) ? ") files=1;;" : ") return;;");
+}
+
 static void print_bash(void)
 {
-    puts("# bash completion for etlhost: source <(etlhost completion bash)\n_etlhost()\n{\n    local "
-         "current=${COMP_WORDS[COMP_CWORD]} "
-         "previous=${COMP_WORDS[COMP_CWORD-1]} command=run word\n    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; "
-         "do\n        case $word in");
+    puts("# bash completion for etlhost: source <(etlhost completion bash)\n"
+         "_etlhost_connectors()\n{\n    \"$1\" plugins 2>/dev/null | while read -r name role _; do\n"
+         "        case $role in source|destination) echo \"$name\";; esac\n    done\n}\n"
+         "_etlhost()\n{\n    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command=run "
+         "position=1 words= files= word\n"
+         "    # --name=value comes as three words\n"
+         "    if [[ $current == = ]]; then\n        current=\n"
+         "    elif [[ $previous == = ]]; then\n        previous=${COMP_WORDS[COMP_CWORD-2]}\n    fi\n"
+         "    case ${COMP_WORDS[1]} in");
     for (const struct command *command = command_table; command->name; command++)
-        printf("        %s) command=%s; break;;\n", command->name, command->name);
-    puts("        esac\n    done\n    case $previous in");
+        printf("%s%s", command == command_table ? "    " : "|", command->name);
+    puts(") command=${COMP_WORDS[1]} position=2;;\n    help) command=help position=2;;\n    esac\n"
+         "    [[ $COMP_CWORD -gt 1 ]] || command=\n    case $previous in");
     for (const struct option_spec *spec = option_table; spec->name; spec++)
-        if (takes_path(spec))
-            printf("    --%s) COMPREPLY=($(compgen -f -- \"$current\")); return;;\n", spec->name);
-    puts("    --mode) COMPREPLY=($(compgen -W 'append overwrite upsert' -- \"$current\")); return;;\n"
-         "    --contract) COMPREPLY=($(compgen -W 'evolve freeze discard-row dead-letter' -- \"$current\")); return;;\n"
-         "    --deletes) COMPREPLY=($(compgen -W 'hard soft ignore' -- \"$current\")); return;;\n"
-         "    --delivery) COMPREPLY=($(compgen -W 'exactly-once effectively-once at-least-once' -- \"$current\")); "
-         "return;;\n"
-         "    --output|--log-format) COMPREPLY=($(compgen -W 'text json' -- \"$current\")); return;;\n"
-         "    --log-level) COMPREPLY=($(compgen -W 'error warn info debug' -- \"$current\")); return;;\n    esac\n"
-         "    if [[ $current != -* ]]; then\n        COMPREPLY=($(compgen -f -- \"$current\"))");
-    printf("        [ \"$COMP_CWORD\" = 1 ] && COMPREPLY+=($(compgen -W '");
-    for (const struct command *command = command_table; command->name; command++)
-        printf("%s ", command->name);
-    puts("' -- \"$current\"))\n        return\n    fi\n    case $command in");
+        if (spec == option_table || strcmp(spec->name, spec[-1].name) != 0)
+            print_bash_option(spec);
+    puts("    *)\n        if [[ $current == -* ]]; then\n            case ${command:-run} in");
     for (const struct command *command = command_table; command->name; command++) {
-        printf("    %s) word='", command->name);
+        printf("            %s) words='", command->name);
         for (const struct option_spec *spec = option_table; spec->name; spec++)
             if (spec->groups & command->groups)
                 printf("--%s ", spec->name);
         puts("';;");
     }
-    puts("    esac\n    COMPREPLY=($(compgen -W \"$word\" -- \"$current\"))\n}\ncomplete -o filenames -F _etlhost "
-         "etlhost");
+    printf("            esac\n        elif [[ $COMP_CWORD -gt $position ]]; then\n            files=1\n        else\n"
+           "            case $command in\n            ''|help) words='");
+    for (const struct command *command = command_table; command->name; command++)
+        printf("%s ", command->name);
+    puts("';;\n            inspect) words=$(_etlhost_connectors \"$1\"); files=1;;");
+    for (const struct command *command = command_table; command->name; command++) {
+        if (!*command->operands || *command->operands < 'a' || *command->operands > 'z')
+            continue;
+        printf("            %s) words='", command->name);
+        print_actions(command);
+        puts("';;");
+    }
+    puts("            *) files=1;;\n            esac\n        fi;;\n    esac\n"
+         "    COMPREPLY=()\n"
+         "    while IFS= read -r word; do COMPREPLY+=(\"$word\"); done < <(\n"
+         "        compgen -W \"$words\" -- \"$current\"\n"
+         "        [[ -z $files ]] || compgen -f -- \"$current\")\n"
+         "}\ncomplete -o filenames -F _etlhost etlhost");
 }
 
 /* A single-quoted zsh word inside brackets may hold neither quotes nor brackets nor colons. */

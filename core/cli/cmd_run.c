@@ -186,11 +186,12 @@ int command_plan(const struct options *options)
     etl_error_init(&err);
     int code = EXIT_CODE_OK;
     etl_status status = session_open(&session, options, false, &err);
-    if (status == ETL_OK)
+    if (status == ETL_OK) {
         status = session_open_store(&session, options, false, &err);
-    if (status == ETL_NOT_FOUND) {
-        etl_error_init(&err);
-        status = ETL_OK; /* no store yet: a first run */
+        if (status == ETL_NOT_FOUND) {
+            etl_error_init(&err);
+            status = ETL_OK; /* no store yet: a first run */
+        }
     }
     if (status == ETL_OK) {
         session_run_input(&session, &input);

@@ -175,8 +175,9 @@ static etl_status run_action(const struct options *options, struct etl_error *er
     if (actions[i].needs_operand && options->operand_count < 2)
         return etl_fail(err, ETL_CONFIG, "state %s: name the %s", actions[i].name,
                         actions[i].creates ? "file (- = standard input)" : "pipeline");
-    if (options->operand_count > 2)
-        return etl_fail(err, ETL_CONFIG, "state %s: \"%s\" is too much", actions[i].name, options->operands[2]);
+    if (i == 0 && options->operand_count > 1)
+        return etl_fail(err, ETL_CONFIG, "state list: \"%s\" is too much; see etlhost state show",
+                        options->operands[1]);
     pipeline_init(&session.pipeline);
     ETL_TRY(session_open_store(&session, options, actions[i].creates, err));
     command.store = session.store;

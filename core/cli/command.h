@@ -6,9 +6,10 @@
 
 struct command {
     const char *name;
-    const char *operands; /* for the usage line, "" = none */
+    const char *operands; /* for the usage lines, one for each part between |; "" = none */
     const char *summary;
     const char *details; /* paragraph of --help, NULL = none */
+    int operands_max;
     unsigned groups;
     int (*run)(const struct options *options);
 };

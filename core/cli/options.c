@@ -49,6 +49,7 @@ const struct option_spec option_table[] = {
      KIND_TEXT, AT(operation_column)},
     {"deletes", 0, "HOW", "delete operations: hard, soft or ignore", OPTIONS_SELECT, KIND_TEXT, AT(deletes)},
     {"limit", 'n', "ROWS", "stop each stream after this many rows", OPTIONS_LIMIT, KIND_COUNT, AT(limit)},
+    {"limit", 'n', "ROWS", "list at most this many", OPTIONS_LIST, KIND_COUNT, AT(limit)},
     {"dry-run", 0, NULL, "read and check everything, write nothing", OPTIONS_RUN, KIND_FLAG, AT(dry_run)},
     {"full-refresh", 0, NULL, "forget the saved cursors and rebuild the targets", OPTIONS_RUN, KIND_FLAG,
      AT(full_refresh)},

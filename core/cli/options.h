@@ -37,7 +37,8 @@ enum option_group {
     OPTIONS_LINE = 1 << 9, /* --stream, --slice, --seq: one line of checkpoints */
     OPTIONS_STREAM = 1 << 10,
     OPTIONS_ALL = 1 << 11,
-    OPTIONS_OUTPUT = 1 << 12
+    OPTIONS_OUTPUT = 1 << 12,
+    OPTIONS_LIST = 1 << 13
 };
 
 struct option_spec {

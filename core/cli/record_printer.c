@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <etlhost/sdk.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,8 +15,8 @@ struct etl_dest {
 
 struct etl_writer {
     struct etl_dest *dest;
+    struct ArrowSchema schema; /* own copy: the view borrows it */
     struct etl_view view;
-    bool has_view;
     struct etl_buffer lines;
     char stream[];
 };
@@ -63,13 +64,23 @@ static etl_status begin(struct etl_dest *dest, const struct etl_write_plan *plan
     return ETL_OK;
 }
 
+static void forget_schema(struct etl_writer *writer)
+{
+    if (writer->schema.release) {
+        etl_view_fini(&writer->view);
+        writer->schema.release(&writer->schema);
+    }
+    memset(&writer->view, 0, sizeof(writer->view));
+    memset(&writer->schema, 0, sizeof(writer->schema));
+}
+
 static etl_status set_schema(struct etl_writer *writer, const struct ArrowSchema *schema, struct etl_error *err)
 {
-    if (writer->has_view)
-        etl_view_fini(&writer->view);
-    writer->has_view = false;
-    etl_status status = etl_view_init(&writer->view, schema, err);
-    writer->has_view = status == ETL_OK;
+    etl_status status = ETL_OK;
+    forget_schema(writer);
+    ETL_TRY(etl_schema_copy(schema, &writer->schema, err));
+    ETL_TRY(etl_view_init(&writer->view, &writer->schema, err));
+out:
     return status;
 }
 
@@ -79,6 +90,10 @@ static etl_status write_all(const char *data, size_t length, struct etl_error *e
         ssize_t written = write(STDOUT_FILENO, data, length);
         if (written < 0 && errno == EINTR)
             continue;
+        if (written < 0 && errno == EPIPE) { /* the reader has seen enough: end as any filter does */
+            signal(SIGPIPE, SIG_DFL);
+            raise(SIGPIPE);
+        }
         if (written < 0)
             return etl_fail_errno(err, errno, "standard output", "");
         data += written;
@@ -123,8 +138,7 @@ static etl_status rollback(struct etl_writer *writer, struct etl_error *err)
 
 static void end(struct etl_writer *writer)
 {
-    if (writer->has_view)
-        etl_view_fini(&writer->view);
+    forget_schema(writer);
     etl_buffer_fini(&writer->lines);
     free(writer);
 }

@@ -55,16 +55,24 @@ static etl_status set_list(char ***field, char *const *value, struct etl_error *
     return ETL_OK;
 }
 
-static void set_number(int64_t *field, int64_t value)
+/* The limits are those of the pipeline file's schema. */
+static etl_status set_number(int64_t *field, const char *option, int64_t value, int64_t least, int64_t most,
+                             struct etl_error *err)
 {
-    if (value >= 0)
-        *field = value;
+    if (value < 0)
+        return ETL_OK;
+    if (value < least)
+        return etl_fail(err, ETL_CONFIG, "--%s: %lld is less than %lld", option, (long long)value, (long long)least);
+    if (value > most)
+        return etl_fail(err, ETL_CONFIG, "--%s: %lld is more than %lld", option, (long long)value, (long long)most);
+    *field = value;
+    return ETL_OK;
 }
 
 /* Settings of one side: file first, then key=value pairs, each over what the pipeline file says. A connector given on the command line that differs
  * from the file's starts with no settings. */
 static etl_status set_connector(char **connector, json_t **settings, const char *argument, const char *file,
-                                char *const *pairs, struct etl_error *err)
+                                const char *option, char *const *pairs, struct etl_error *err)
 {
     etl_status status = ETL_OK;
     json_t *from_file = NULL;
@@ -84,8 +92,13 @@ static etl_status set_connector(char **connector, json_t **settings, const char 
             goto out;
         }
     }
-    for (; pairs && *pairs; pairs++)
-        ETL_TRY(settings_add_option(*settings, *pairs, err));
+    for (; pairs && *pairs; pairs++) {
+        status = settings_add_option(*settings, *pairs, err);
+        if (status != ETL_OK) {
+            etl_prefix(err, status, "%s: ", option);
+            goto out;
+        }
+    }
 out:
     json_decref(from_file);
     return status;
@@ -161,13 +174,17 @@ static etl_status set_stream_defaults(struct stream_config *config, const struct
     ETL_TRY(set_list(&config->exclude_columns, options->exclude_columns, err));
     ETL_TRY(set_columns(config, "rename", options->renames, false, err));
     ETL_TRY(set_columns(config, "mask", options->masks, true, err));
-    set_number(&config->limit, options->limit);
+    ETL_TRY(set_number(&config->limit, "limit", options->limit, 0, INT64_MAX, err));
     if (options->cursor_lookback >= 0)
         config->cursor_lookback = (int64_t)options->cursor_lookback;
     if (options->primary_key) {
         char **keys = string_split(options->primary_key);
         if (!keys)
             return etl_fail_memory(err);
+        if (!keys[0]) {
+            string_list_free(keys);
+            return etl_fail(err, ETL_CONFIG, "--primary-key: \"%s\" names no column", options->primary_key);
+        }
         string_list_free(config->primary_key);
         config->primary_key = keys;
     }
@@ -194,13 +211,13 @@ static etl_status set_run(struct pipeline *pipeline, const struct options *optio
     ETL_TRY(set_choice(&pipeline->delivery, "delivery", options->delivery, classes, err));
     ETL_TRY(set_list(&pipeline->include, options->include, err));
     ETL_TRY(set_list(&pipeline->exclude, options->exclude, err));
-    set_number(&pipeline->parallel, options->parallel);
-    set_number(&pipeline->memory_limit_bytes, options->memory_limit);
-    set_number(&pipeline->commit_rows, options->commit_rows);
-    set_number(&pipeline->commit_bytes, options->commit_bytes);
-    set_number(&pipeline->batch_rows, options->batch_rows);
-    set_number(&pipeline->batch_bytes, options->batch_bytes);
-    set_number(&pipeline->retries, options->retries);
+    ETL_TRY(set_number(&pipeline->parallel, "parallel", options->parallel, 1, 256, err));
+    ETL_TRY(set_number(&pipeline->memory_limit_bytes, "memory-limit", options->memory_limit, 1 << 20, INT64_MAX, err));
+    ETL_TRY(set_number(&pipeline->commit_rows, "commit-rows", options->commit_rows, 0, INT64_MAX, err));
+    ETL_TRY(set_number(&pipeline->commit_bytes, "commit-bytes", options->commit_bytes, 0, INT64_MAX, err));
+    ETL_TRY(set_number(&pipeline->batch_rows, "batch-rows", options->batch_rows, 1, 10000000, err));
+    ETL_TRY(set_number(&pipeline->batch_bytes, "batch-bytes", options->batch_bytes, 1024, INT64_MAX, err));
+    ETL_TRY(set_number(&pipeline->retries, "retries", options->retries, 0, 1000, err));
     if (options->commit_interval >= 0)
         pipeline->commit_seconds = options->commit_interval;
     pipeline->full_refresh |= options->full_refresh;
@@ -237,8 +254,8 @@ etl_status session_read_pipeline(struct session *session, const struct options *
     if (options->operand_count)
         ETL_TRY(pipeline_read(options->operands[0], pipeline, err));
     ETL_TRY(set_connector(&pipeline->source, &pipeline->source_settings, options->source, options->source_config,
-                          options->source_opts, err));
-    ETL_TRY(set_connector(&pipeline->dest, &pipeline->dest_settings, options->dest, options->dest_config,
+                          "--source-opt", options->source_opts, err));
+    ETL_TRY(set_connector(&pipeline->dest, &pipeline->dest_settings, options->dest, options->dest_config, "--dest-opt",
                           options->dest_opts, err));
     ETL_TRY(set_streams(pipeline, options, err));
     ETL_TRY(set_run(pipeline, options, err));

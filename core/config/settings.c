@@ -123,8 +123,8 @@ etl_status settings_add_option(json_t *settings, const char *text, struct etl_er
 {
     const char *equals = strchr(text, '=');
     if (equals == NULL || equals == text)
-        return etl_fail(err, ETL_CONFIG, "an option must be NAME=VALUE; in this one the %s is missing",
-                        equals == NULL ? "=" : "name");
+        return etl_fail(err, ETL_CONFIG, "a setting must be KEY=VALUE; in this one the %s is missing",
+                        equals == NULL ? "=" : "key");
     char *key = strndup(text, (size_t)(equals - text));
     json_t *value = json_string(equals + 1);
     etl_status status = ETL_OK;
@@ -133,7 +133,7 @@ etl_status settings_add_option(json_t *settings, const char *text, struct etl_er
     else if (value == NULL)
         status = etl_fail(err, ETL_CONFIG, "option %s: the value is not UTF-8", key);
     else if (json_object_set(settings, key, value) != 0)
-        status = etl_fail(err, ETL_CONFIG, "an option must be NAME=VALUE with a name in UTF-8");
+        status = etl_fail(err, ETL_CONFIG, "a setting must be KEY=VALUE with a key in UTF-8");
     json_decref(value);
     free(key);
     return status;
@@ -261,5 +261,5 @@ char *settings_help(const char *schema_text)
         free(help.text);
         return NULL;
     }
-    return help.text != NULL ? help.text : string_copy("    (no settings)\n");
+    return help.text != NULL ? help.text : string_copy("    none\n");
 }

@@ -424,6 +424,36 @@ out:
     return status;
 }
 
+etl_status db_open_memory(struct db **ret_db, struct etl_error *err)
+{
+    etl_status status = ETL_OK;
+    int code = SQLITE_OK;
+    struct db *db = calloc(1, sizeof(*db));
+    if (db == NULL)
+        return etl_fail_memory(err);
+    pthread_mutex_init(&db->lock, NULL);
+    db->path = string_format("in memory");
+    if (db->path == NULL) {
+        status = etl_fail_memory(err);
+        goto out;
+    }
+    code = sqlite3_open_v2(":memory:", &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                           NULL);
+    if (code == SQLITE_OK)
+        code = set_up(db->handle);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db->handle, schema, NULL, NULL, NULL);
+    if (code != SQLITE_OK) {
+        status = fail(db, code, err);
+        goto out;
+    }
+    *ret_db = db;
+    db = NULL;
+out:
+    db_close(db);
+    return status;
+}
+
 void db_close(struct db *db)
 {
     if (db == NULL)

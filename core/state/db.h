@@ -14,6 +14,8 @@ struct db_statement; /* a running query */
 /* Refuses by name, and leaves unchanged, what is no state store, was written by something newer, or is damaged. `create` false:
  * ETL_NOT_FOUND if there is none. */
 etl_status db_open(const char *location, bool create, struct db **ret_db, struct etl_error *err);
+/* An empty database in memory. */
+etl_status db_open_memory(struct db **ret_db, struct etl_error *err);
 void db_close(struct db *db); /* NULL-safe */
 
 enum db_access { DB_READ, DB_WRITE };

@@ -55,6 +55,19 @@ etl_status state_open_existing(const char *location, struct state_store **ret_st
     return open_store(location, false, ret_store, err);
 }
 
+etl_status state_open_memory(struct state_store **ret_store, struct etl_error *err)
+{
+    struct state_store *store = calloc(1, sizeof(*store));
+    if (store == NULL)
+        return etl_fail_memory(err);
+    etl_status status = db_open_memory(&store->db, err);
+    if (status == ETL_OK)
+        *ret_store = store;
+    else
+        free(store);
+    return status;
+}
+
 void state_close(struct state_store *store)
 {
     if (store == NULL)

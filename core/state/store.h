@@ -16,6 +16,8 @@ struct state_store;
 etl_status state_open(const char *location, struct state_store **ret_store, struct etl_error *err);
 /* The same without creating anything: ETL_NOT_FOUND if there is none. */
 etl_status state_open_existing(const char *location, struct state_store **ret_store, struct etl_error *err);
+/* An empty store that ends with state_close: what `read` runs on. */
+etl_status state_open_memory(struct state_store **ret_store, struct etl_error *err);
 void state_close(struct state_store *store); /* NULL-safe */
 
 /* ---- lease ---- */

@@ -32,7 +32,7 @@ static const struct etl_plugin plugin = {
     .name = "jsonl",
     .version = PACKAGE_VERSION,
     .vendor = "etlhost",
-    .license = "MIT",
+    .license = "Apache-2.0",
     .connectors = connectors,
 };
 

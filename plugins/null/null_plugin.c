@@ -23,7 +23,7 @@ static const struct etl_plugin plugin = {
     .name = "null",
     .version = PACKAGE_VERSION,
     .vendor = "etlhost",
-    .license = "MIT",
+    .license = "Apache-2.0",
     .connectors = connectors,
 };
 

@@ -352,7 +352,7 @@ static etl_status look(struct etl_dest *dest, struct sqlite_db *db, const struct
                             &position->newest_is_final, err));
         ETL_TRY(read_line(db, dest->commits->look, plan, position, err));
     } else if (status == ETL_OK) {
-        etl_buffer_add_text(&sql, dest->commits->create);
+        etl_buffer_add_text(&sql, "CREATE TABLE " ETL_COMMIT_TABLE " for the checkpoints, with the first run");
         ETL_TRY(sqlite_script_add(script, &sql, err));
     }
 out:

@@ -40,7 +40,7 @@ static const struct etl_plugin plugin = {
     .name = "sqlite",
     .version = PACKAGE_VERSION,
     .vendor = "etlhost",
-    .license = "MIT",
+    .license = "Apache-2.0",
     .connectors = connectors,
     .load = load,
 };

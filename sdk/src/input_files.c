@@ -300,20 +300,31 @@ struct etl_bytes etl_input_files_extra(const struct etl_input_files *files)
     return (struct etl_bytes){has ? files->extra : NULL, has ? strlen(files->extra) : 0};
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
 const char *etl_input_files_cursor(struct etl_input_files *files)
 {
     size_t done = 0;
     for (size_t i = 0; i < files->list.count; i++)
         done += files->list.files[i].is_done;
     etl_buffer_reset(&files->cursor);
-    if (files->file) {
-        const char *slash = strrchr(files->file->path, '/');
-        etl_buffer_add_format(&files->cursor, "%s at byte %llu (%zu of %zu files)",
-                              slash ? slash + 1 : etl_input_files_path(files), (unsigned long long)files->file->offset,
-                              done, files->list.count);
-    } else {
-        etl_buffer_add_format(&files->cursor, "%zu of %zu files", done, files->list.count);
-    }
+    const struct etl__input_file *file = files->file;
+    if (!file && done && done == files->list.count)
+        file = &files->list.files[done - 1];
+    if (file && files->list.count == 1)
+        etl_buffer_add_format(&files->cursor, "%s at byte %llu", base_name(file->path),
+                              (unsigned long long)file->offset);
+    else if (file && file != files->file)
+        etl_buffer_add_format(&files->cursor, "%s (last of %zu files)", base_name(file->path), done);
+    else if (file)
+        etl_buffer_add_format(&files->cursor, "%s at byte %llu (%zu of %zu files done)", base_name(file->path),
+                              (unsigned long long)file->offset, done, files->list.count);
+    else
+        etl_buffer_add_format(&files->cursor, "%zu of %zu files done", done, files->list.count);
     const char *text = etl_buffer_text(&files->cursor);
     return text ? text : "";
 }

@@ -14,7 +14,9 @@ ETLHOST_PLUGIN_PATH=$build/plugins/.libs
 ETLHOST_STATE=$PWD/state.db
 export PATH ETLHOST_PLUGIN_PATH ETLHOST_STATE
 
-say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
+bold='' plain=''
+[ ! -t 1 ] || { bold=$(printf '\033[1m'); plain=$(printf '\033[0m'); }
+say() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
 run() { printf '$ %s\n' "$*"; eval "$*"; }
 events="etlhost --source jsonl.so --source-opt path=shop/events.jsonl --dest sqlite.so --dest-opt path=warehouse.db"
 

@@ -39,3 +39,12 @@ SECRET_PATH=top-secret-file-name
 export SECRET_PATH
 etl 2 --source csv --source-opt path='${env:SECRET_PATH}' --dest null --log-level debug
 etl 2 --source csv --source-opt path='${env:NOT_SET_AT_ALL}' --dest null; says NOT_SET_AT_ALL
+# limits of options, operands that nobody takes, settings without a value
+etl 2 --source synth --dest null --parallel 0; says "--parallel: 0 is less than 1"
+etl 2 --source synth --dest null --memory-limit 5KiB; says "--memory-limit"
+etl 2 --source synth --dest null --primary-key ,; says "names no column"
+etl 2 --source synth --source-opt rows --dest null; says "--source-opt: "; says "KEY=VALUE"
+for words in "plugins x" "version x" "history a b" "config-schema x" "inspect csv jsonl" "dlq" "dlq list x y" "state" "state list x" "state show" "state show a b" "plan a b" "completion fish"; do
+	# shellcheck disable=SC2086
+	etl 2 $words
+done

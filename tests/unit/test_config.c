@@ -328,6 +328,6 @@ Test(config, help)
     cr_expect_not_null(strstr(text, "    password = TEXT  (secret)\n"), "%s", text);
     free(text);
     text = settings_help("{}");
-    cr_expect_not_null(strstr(text, "no settings"));
+    cr_expect_not_null(strstr(text, "none"));
     free(text);
 }
