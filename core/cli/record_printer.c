@@ -4,10 +4,11 @@
 #include <errno.h>
 #include <etlhost/sdk.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "core/cli/signals.h"
 
 struct etl_dest {
     pthread_mutex_t lock;
@@ -90,10 +91,8 @@ static etl_status write_all(const char *data, size_t length, struct etl_error *e
         ssize_t written = write(STDOUT_FILENO, data, length);
         if (written < 0 && errno == EINTR)
             continue;
-        if (written < 0 && errno == EPIPE) { /* the reader has seen enough: end as any filter does */
-            signal(SIGPIPE, SIG_DFL);
-            raise(SIGPIPE);
-        }
+        if (written < 0 && errno == EPIPE)
+            signals_end_by_pipe(); /* the reader has seen enough: nothing is left to do */
         if (written < 0)
             return etl_fail_errno(err, errno, "standard output", "");
         data += written;

@@ -51,3 +51,9 @@ atomic_int *signals_flag(void)
 {
     return &received;
 }
+
+void signals_end_by_pipe(void)
+{
+    signal(SIGPIPE, SIG_DFL);
+    raise(SIGPIPE);
+}

@@ -10,5 +10,7 @@ void signals_block(void);
 int signals_watch(void);
 /* Set to the signal's number once one has come. */
 atomic_int *signals_flag(void);
+/* Ends the process as SIGPIPE ends any filter. */
+void signals_end_by_pipe(void);
 
 #endif
