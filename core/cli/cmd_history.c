@@ -19,10 +19,11 @@ static etl_status collect(void *arg, const struct state_run *run)
     if (wanted->run && strcmp(wanted->run, run->id) != 0)
         return ETL_OK;
     json_t *report = run->report && *run->report ? json_loads(run->report, 0, NULL) : NULL;
-    json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o}", "run_id", run->id, "pipeline", run->pipeline,
-                            "started_at", output_time(started, run->started_at_us), "ended_at",
-                            output_time(ended, run->ended_at_us), "status", run->status, "exit_code", run->exit_code,
-                            "error", run->error ? run->error : "", "report", report ? report : json_null());
+    json_t *row = json_pack(
+        "{s:s, s:s, s:s, s:s, s:f, s:s, s:i, s:s, s:o}", "run_id", run->id, "pipeline", run->pipeline, "started_at",
+        output_time(started, run->started_at_us), "ended_at", output_time(ended, run->ended_at_us), "seconds",
+        run->ended_at_us ? (double)(run->ended_at_us - run->started_at_us) / 1e6 : 0, "status", run->status,
+        "exit_code", run->exit_code, "error", run->error ? run->error : "", "report", report ? report : json_null());
     return json_array_append_new(wanted->rows, row) ? ETL_NOMEM : ETL_OK;
 }
 
@@ -36,23 +37,40 @@ static json_int_t total(const json_t *row, const char *key)
     return sum;
 }
 
+/* The run's own error, or that of the first stream that failed. */
+static const char *error_of(const json_t *row)
+{
+    const char *error = json_string_value(json_object_get(row, "error"));
+    size_t i;
+    json_t *stream;
+    if (error && *error)
+        return error;
+    json_array_foreach(json_object_get(json_object_get(row, "report"), "streams"), i,
+                       stream) if ((error = json_string_value(json_object_get(stream, "error")))) return error;
+    return "";
+}
+
 static void print_runs(const json_t *rows)
 {
-    static const char *const headers[] = {"RUN",   "PIPELINE", "STARTED",  "ENDED", "STATUS", ">EXIT",
-                                          ">READ", ">WRITTEN", ">DELETED", "ERROR", NULL};
-    static const char *const texts[] = {"run_id", "pipeline", "started_at", "ended_at", "status", NULL};
+    static const char *const headers[] = {"RUN",   "PIPELINE", "STARTED",  ">SECONDS", "STATUS", ">EXIT",
+                                          ">READ", ">WRITTEN", ">DELETED", "ERROR",    NULL};
     static const char *const sums[] = {"rows_read", "rows_written", "rows_deleted", NULL};
     struct output_table *table = output_table_new(headers);
     size_t i;
     json_t *row;
     json_array_foreach(rows, i, row)
     {
-        for (size_t k = 0; texts[k]; k++)
-            output_table_add(table, json_string_value(json_object_get(row, texts[k])));
+        char seconds[32];
+        snprintf(seconds, sizeof(seconds), "%.2f", json_real_value(json_object_get(row, "seconds")));
+        output_table_add(table, json_string_value(json_object_get(row, "run_id")));
+        output_table_add(table, json_string_value(json_object_get(row, "pipeline")));
+        output_table_add(table, json_string_value(json_object_get(row, "started_at")));
+        output_table_add(table, seconds);
+        output_table_add(table, json_string_value(json_object_get(row, "status")));
         output_table_add_count(table, (uint64_t)json_integer_value(json_object_get(row, "exit_code")));
         for (size_t k = 0; sums[k]; k++)
             output_table_add_count(table, (uint64_t)total(row, sums[k]));
-        output_table_add(table, json_string_value(json_object_get(row, "error")));
+        output_table_add(table, error_of(row));
     }
     output_table_print(table, stdout);
 }

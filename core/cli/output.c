@@ -88,15 +88,19 @@ static size_t display_width(const char *text)
     return width;
 }
 
-static void print_cell(FILE *out, const char *text, size_t width, bool right, bool last)
+/* Blanks are owed until something follows them: no line ends with blanks. */
+static void print_cell(FILE *out, const char *text, size_t width, bool right, bool last, size_t *owed)
 {
     size_t pad = width - display_width(text);
     if (right)
-        fprintf(out, "%*s", (int)pad, "");
-    fputs(text ? text : "", out);
-    if (!right && !last)
-        fprintf(out, "%*s", (int)pad, "");
-    fputs(last ? "\n" : "  ", out);
+        *owed += pad;
+    if (text && *text) {
+        fprintf(out, "%*s%s", (int)*owed, "", text);
+        *owed = 0;
+    }
+    *owed += (right ? 0 : pad) + 2;
+    if (last)
+        putc('\n', out);
 }
 
 void output_table_print(struct output_table *table, FILE *out)
@@ -112,13 +116,15 @@ void output_table_print(struct output_table *table, FILE *out)
         size_t width = display_width(table->cells[i]);
         widths[i % table->columns] = width > widths[i % table->columns] ? width : widths[i % table->columns];
     }
-    for (size_t row = 0; row <= table->count / table->columns; row++)
+    for (size_t row = 0; row <= table->count / table->columns; row++) {
+        size_t owed = 0;
         for (size_t column = 0; column < table->columns; column++) {
             const char *header = table->headers[column];
             bool right = header[0] == '>';
             const char *cell = row ? table->cells[(row - 1) * table->columns + column] : header + right;
-            print_cell(out, cell, widths[column], right, column + 1 == table->columns);
+            print_cell(out, cell, widths[column], right, column + 1 == table->columns, &owed);
         }
+    }
     for (size_t i = 0; i < table->count; i++)
         free(table->cells[i]);
     free(table->cells);

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 struct progress {
@@ -84,8 +85,14 @@ static void show(struct progress *progress)
 {
     char line[256] = "\r\033[K";
     int length = format_line(progress, line + 4, sizeof(line) - 4);
-    if (length > (int)sizeof(line) - 5)
-        length = (int)sizeof(line) - 5;
+    struct winsize window = {0};
+    int room = (int)sizeof(line) - 5;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1 && window.ws_col - 1 < room)
+        room = window.ws_col - 1; /* a line that wraps could not be cleared */
+    if (length > room)
+        length = room;
+    while (length && length == room && ((unsigned char)line[4 + length] & 0xC0) == 0x80)
+        length--, room--; /* no half characters */
     if (write(STDERR_FILENO, line, (size_t)length + 4) > 0)
         progress->line_shown = true;
 }

@@ -25,7 +25,7 @@ int dead_letter_retry(const struct run_input *input, const char *stream, struct 
     etl_status status =
         dead_letter_source_new(input->store, input->pipeline->id, stream, report->run_id, &source, &count, &raw, err);
     if (status != ETL_OK) {
-        report_set_text(report, &report->error, err->message);
+        report_set_error(report, &report->error, err->message);
         return finish(report, "failed", status_exit_code(status));
     }
     if (raw)

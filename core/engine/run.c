@@ -135,7 +135,7 @@ static void judge_failure(struct run *run, etl_status status, const struct etl_e
     struct report *report = run->report;
     for (size_t i = 0; i < run->stream_count; i++)
         atomic_store(&report->streams[i].status, STREAM_SKIPPED);
-    report_set_text(report, &report->error, err->message);
+    report_set_error(report, &report->error, err->message);
     report->status = status == ETL_CONFLICT ? "fenced" : "failed";
     report->exit_code = status_exit_code(status);
 }

@@ -23,11 +23,8 @@ struct scheduler {
 void scheduler_note_failure(struct stream *stream, etl_status status, struct etl_error *err)
 {
     struct report *report = stream->engine->report;
-    char *text = NULL;
     etl_prefix(err, status, "stream %s: ", stream->report->stream);
-    text = log_scrub(err->message);
-    report_set_text(report, &stream->report->error, text ? text : "out of memory");
-    free(text);
+    report_set_error(report, &stream->report->error, err->message);
     atomic_store(&stream->report->status, STREAM_FAILED);
     stream->status = status;
 }

@@ -129,6 +129,14 @@ void report_set_text(struct report *report, char **field, const char *text)
     pthread_mutex_unlock(&report->lock);
 }
 
+void report_set_error(struct report *report, char **field, const char *message)
+{
+    char *clean = log_scrub(message);
+
+    report_set_text(report, field, clean != NULL ? clean : "out of memory");
+    free(clean);
+}
+
 /* ---- JSON ---- */
 
 static const char *stream_status_name(int status)

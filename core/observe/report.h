@@ -36,6 +36,8 @@ void report_fini(struct report *report);
 /* The array of streams, zeroed, names copied. */
 etl_status report_set_streams(struct report *report, const char *const *names, size_t count, struct etl_error *err);
 void report_set_text(struct report *report, char **field, const char *text); /* under the lock; copies */
+/* The same for a message, which may quote a secret: that becomes ***. */
+void report_set_error(struct report *report, char **field, const char *message);
 /* The report as documented in etlhost(1); the caller owns it. NULL when memory is out. */
 json_t *report_json(struct report *report);
 /* Writes it to a file (temporary name, then rename). */

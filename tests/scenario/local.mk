@@ -11,9 +11,10 @@ scenario_tests = \
 	tests/scenario/09-command-line.sh \
 	tests/scenario/10-full-disk.sh \
 	tests/scenario/11-install.sh \
+	tests/scenario/12-read-and-plan.sh \
+	tests/scenario/14-secrets.sh \
 	tests/scenario/15-interrupted-files.sh \
 	tests/scenario/16-dead-letters-once.sh
-	tests/scenario/12-read-and-plan.sh
 dist_check_SCRIPTS += $(scenario_tests)
 TESTS += $(scenario_tests)
 EXTRA_DIST += tests/scenario/common.sh tests/scenario/outside_plugin.c
