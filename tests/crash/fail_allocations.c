@@ -3,7 +3,7 @@
  *     FAIL_ALLOCATION=N[+] LD_PRELOAD=./fail_allocations.so COMMAND
  *
  * With N=0 it only counts and writes the count to file descriptor FAIL_ALLOCATION_COUNT_FD at exit. */
-#include <dlfcn.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,10 @@ __attribute__((destructor)) static void write_count(void)
 static int fails(void)
 {
     unsigned long number = atomic_fetch_add(&count, 1) + 1;
-    return victim && (for_ever ? number >= victim : number == victim);
+    if (!victim || (for_ever ? number < victim : number != victim))
+        return 0;
+    errno = ENOMEM;
+    return 1;
 }
 
 void *malloc(size_t size)

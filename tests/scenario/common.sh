@@ -38,7 +38,7 @@ etl() {
 	code=0
 	"$ETLHOST" "$@" >out 2>err || code=$?
 	[ "$code" = "$expected" ] || fail "etlhost $*: exit code $code, not $expected"
-	! grep -q 'Sanitizer' err || fail "etlhost $*: a sanitizer complains"
+	! grep -Eq 'Sanitizer|runtime error:' err || fail "etlhost $*: a sanitizer complains"
 }
 
 # says TEXT: the last command's messages contain it (fixed string).

@@ -69,6 +69,7 @@ static const char whole[] = "pipeline: shop\n"
                             "    cursor_lookback: 1h\n"
                             "    contract: freeze\n"
                             "    deletes: soft\n"
+                            "    operation_column: op\n"
                             "    include_columns: id, region, email\n"
                             "    exclude_columns: [tmp_*]\n"
                             "    columns:\n"
@@ -120,6 +121,7 @@ Test(pipeline, whole_file)
     cr_expect_eq(c.cursor_lookback, 3600);
     cr_expect_str_eq(c.contract, "freeze");
     cr_expect_str_eq(c.deletes, "soft");
+    cr_expect_str_eq(c.operation_column, "op");
     cr_expect_str_eq(c.include_columns[2], "email");
     cr_expect_str_eq(c.exclude_columns[0], "tmp_*");
     cr_expect_eq(c.column_count, 2);
