@@ -231,7 +231,8 @@ static sqlite_binder converting_binder(const struct etl_type *from, const struct
         return bind_int_as_real;
     if (held->kind == ETL_KIND_TIMESTAMP && from->kind == ETL_KIND_DATE)
         return bind_date_as_timestamp;
-    if ((held->kind == ETL_KIND_INT && from->kind == ETL_KIND_UINT) || (is_json(held->kind) && is_json(from->kind)) ||
+    if ((held->kind == ETL_KIND_INT && (from->kind == ETL_KIND_UINT || from->kind == ETL_KIND_BOOL)) ||
+        (is_json(held->kind) && is_json(from->kind)) ||
         (held->kind == ETL_KIND_STRING && (from->kind == ETL_KIND_JSON || from->kind == ETL_KIND_UUID)))
         return natural_binder(from);
     return bind_as_text;

@@ -124,7 +124,7 @@ struct etl_type sqlite_merge_type(const struct etl_type *held, const struct etl_
     bool held_number = is_integer(held) || held->kind == ETL_KIND_DECIMAL;
     bool incoming_number = is_integer(incoming) || incoming->kind == ETL_KIND_DECIMAL;
 
-    if (is_integer(held) && is_integer(incoming))
+    if (is_integer(held) && (is_integer(incoming) || incoming->kind == ETL_KIND_BOOL)) /* 0 and 1, as SQLite has it */
         return *held;
     if (held_number && incoming_number)
         return merge_decimal(held, incoming);

@@ -51,3 +51,11 @@ etl 0 --source synth --source-opt rows=500 --source-opt deletes_percent=20 --sou
 [ "$(report rows_deleted)" -gt 0 ] || fail "no row was deleted"
 etl 0 --source synth --source-opt rows=500 --source-opt deletes_percent=20 --source-opt revision=1 --dest jsonl --dest-opt path=synth-lines
 says "deletes"
+
+# a table of the user's own, with an INTEGER column for a flag, is not rebuilt
+sqlite3 own.db "CREATE TABLE flags(id INTEGER PRIMARY KEY, paid INTEGER, fee TEXT); INSERT INTO flags VALUES (1, 1, '9.90')"
+printf 'id,paid,fee\n1,false,1.50\n2,true,2.50\n' >flags.csv
+etl 0 --source csv --source-opt path=flags.csv --dest sqlite --dest-opt path=own.db --mode upsert --primary-key id
+query own.db "SELECT id, paid, typeof(paid), fee, typeof(fee) FROM flags" "1|0|integer|1.50|text
+2|1|integer|2.50|text"
+query own.db "SELECT sql FROM sqlite_master WHERE name = 'flags'" "CREATE TABLE flags(id INTEGER PRIMARY KEY, paid INTEGER, fee TEXT)"
