@@ -1,22 +1,6 @@
-# End-to-end tests through the command line.
-scenario_tests = \
-	tests/scenario/01-by-hand.sh \
-	tests/scenario/02-file-increments.sh \
-	tests/scenario/03-modes.sh \
-	tests/scenario/04-cursor.sh \
-	tests/scenario/05-contracts.sh \
-	tests/scenario/06-columns.sh \
-	tests/scenario/07-state.sh \
-	tests/scenario/08-one-at-a-time.sh \
-	tests/scenario/09-command-line.sh \
-	tests/scenario/10-full-disk.sh \
-	tests/scenario/11-install.sh \
-	tests/scenario/12-read-and-plan.sh \
-	tests/scenario/14-secrets.sh \
-	tests/scenario/15-interrupted-files.sh \
-	tests/scenario/16-dead-letters-once.sh
 # End-to-end tests through the command line; one a line, each with its own addition.
-scenario_tests = tests/scenario/01-by-hand.sh
+scenario_tests =
+scenario_tests += tests/scenario/01-by-hand.sh
 scenario_tests += tests/scenario/02-file-increments.sh
 scenario_tests += tests/scenario/03-modes.sh
 scenario_tests += tests/scenario/04-cursor.sh
@@ -28,6 +12,7 @@ scenario_tests += tests/scenario/09-command-line.sh
 scenario_tests += tests/scenario/10-full-disk.sh
 scenario_tests += tests/scenario/11-install.sh
 scenario_tests += tests/scenario/12-read-and-plan.sh
+scenario_tests += tests/scenario/14-secrets.sh
 scenario_tests += tests/scenario/15-interrupted-files.sh
 scenario_tests += tests/scenario/16-dead-letters-once.sh
 dist_check_SCRIPTS += $(scenario_tests)
