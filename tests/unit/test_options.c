@@ -22,9 +22,17 @@ static void tear_down(void)
 
 TestSuite(options, .init = set_up, .fini = tear_down);
 
+/* The words outlive the assertion that they stand in: operands point to them. */
+static etl_status parse(unsigned groups, size_t count, const char *const *words)
+{
+    static const char *kept[32];
+    cr_assert(count <= 32);
+    memcpy(kept, words, count * sizeof(kept[0]));
+    return options_parse(&options, groups, (int)count, kept, &err);
+}
+
 #define PARSE(groups, ...)                                                                                             \
-    options_parse(&options, groups, (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)),                     \
-                  (const char *[]){__VA_ARGS__}, &err)
+    parse(groups, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *), (const char *[]){__VA_ARGS__})
 
 #define REFUSED(text, ...)                                                                                             \
     do {                                                                                                               \
