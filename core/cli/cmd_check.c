@@ -1,4 +1,5 @@
 /* `check`, `discover` and `read`: commands around connectors that change nothing. */
+#include "core/base/json_text.h"
 #include "core/base/status.h"
 #include "core/base/string.h"
 #include "core/cli/command.h"
@@ -16,7 +17,7 @@ static etl_status check_source(const struct session *session, struct etl_error *
     const struct etl_source_ops *ops = &session->source->source;
     struct services services;
     struct etl_source *source = NULL;
-    char *config = json_dumps(session->source_settings, JSON_COMPACT);
+    char *config = json_text(session->source_settings, JSON_COMPACT);
     if (!config)
         return etl_fail_memory(err);
     services_init(&services, session->source->id, signals_flag(), NULL, NULL);
@@ -34,7 +35,7 @@ static etl_status check_dest(const struct session *session, struct etl_error *er
     const struct etl_dest_ops *ops = &session->dest->dest;
     struct services services;
     struct etl_dest *dest = NULL;
-    char *config = json_dumps(session->dest_settings, JSON_COMPACT);
+    char *config = json_text(session->dest_settings, JSON_COMPACT);
     if (!config)
         return etl_fail_memory(err);
     services_init(&services, session->dest->id, signals_flag(), NULL, NULL);

@@ -1,4 +1,5 @@
 /* `inspect` and `plugins`: what a plugin says of itself, asked in a child process. */
+#include "core/base/json_text.h"
 #include "core/base/status.h"
 #include "core/base/string.h"
 #include "core/cli/command.h"
@@ -17,7 +18,7 @@ static const char *text_of(const json_t *object, const char *key)
 
 static void print_settings(const json_t *connector)
 {
-    char *schema = json_dumps(json_object_get(connector, "config_schema"), JSON_COMPACT);
+    char *schema = json_text(json_object_get(connector, "config_schema"), JSON_COMPACT);
     char *help = schema ? settings_help(schema) : NULL;
     if (help && *help)
         printf("  settings:\n%s", help);

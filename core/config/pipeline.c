@@ -8,6 +8,7 @@
 
 #include <openssl/evp.h>
 
+#include "core/base/json_text.h"
 #include "core/base/string.h"
 #include "core/config/pipeline_schema.h"
 #include "core/config/reader.h"
@@ -370,7 +371,7 @@ static etl_status hash(const struct pipeline *pipeline, const char *source, cons
     json_t *all = json_pack("{s:s, s:s, s:o, s:o}", "source", source, "dest", dest, "source_settings",
                             hashable_settings(source_schema, pipeline->source_settings), "dest_settings",
                             hashable_settings(dest_schema, pipeline->dest_settings));
-    char *text = all != NULL ? json_dumps(all, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+    char *text = all != NULL ? json_text(all, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
     int done = text != NULL ? EVP_Digest(text, strlen(text), digest, &length, EVP_sha256(), NULL) : 0;
     json_decref(all);
     free(text);

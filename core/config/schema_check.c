@@ -12,6 +12,7 @@
 
 #include <etlhost/sdk/value_text.h>
 
+#include "core/base/json_text.h"
 #include "core/base/string.h"
 #include "core/base/units.h"
 #include "core/config/reference.h"
@@ -54,7 +55,7 @@ static const char *show(const struct subject *subject, const json_t *value, char
     if (json_is_string(value) && reference_is_in(json_string_value(value)))
         return "the value";
     char *text =
-        json_is_string(value) ? string_format("\"%s\"", json_string_value(value)) : json_dumps(value, JSON_ENCODE_ANY);
+        json_is_string(value) ? string_format("\"%s\"", json_string_value(value)) : json_text(value, JSON_ENCODE_ANY);
     if (text == NULL)
         return "the value";
     size_t length = strlen(text);

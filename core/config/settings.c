@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/json_text.h"
 #include "core/base/string.h"
 #include "core/config/reference.h"
 #include "core/config/schema_check.h"
@@ -240,7 +241,7 @@ static void put_property(struct help *help, const json_t *schema, const char *ke
     if (schema_check_is_secret(property))
         put(help, "  (secret)");
     if (fallback != NULL) {
-        char *text = json_dumps(fallback, JSON_ENCODE_ANY | JSON_COMPACT);
+        char *text = json_text(fallback, JSON_ENCODE_ANY | JSON_COMPACT);
         put(help, "  (default %s)", text != NULL ? text : "?");
         free(text);
     }

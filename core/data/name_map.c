@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "core/base/json_text.h"
 #include "core/base/string.h"
 
 struct naming {
@@ -186,7 +187,7 @@ etl_status name_map_apply(const char *map, const struct name_rules *rules, struc
     char *text = NULL;
     ETL_TRY(load(&naming, map, err));
     ETL_TRY(name_all(&naming, err));
-    text = json_dumps(naming.map, JSON_COMPACT);
+    text = json_text(naming.map, JSON_COMPACT);
     if (!text)
         ETL_TRY(etl_fail_memory(err));
     *ret_map = text;

@@ -13,6 +13,7 @@
 #include <etlhost/sdk/schema.h>
 #include <etlhost/sdk/shredder.h>
 
+#include "core/base/json_text.h"
 #include "core/base/string.h"
 #include "core/data/schema_change.h"
 
@@ -132,7 +133,7 @@ static etl_status describe(struct etl_source *source, const char *stream, char *
     mode = json_string_value(json_object_get(fingerprint, "mode"));
     json = json_pack("{s:s, s:b, s:o}", "name", stream, "incremental", mode && !strcmp(mode, "append"), "primary_key",
                      keys ? json_incref(keys) : json_array());
-    *ret_json = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    *ret_json = json ? json_text(json, JSON_COMPACT) : NULL;
     json_decref(json);
     json_decref(fingerprint);
     state_stream_fini(&record);

@@ -9,6 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/file.h"
+#include "core/base/json_text.h"
 #include "core/engine/reader.h"
 #include "core/observe/log.h"
 
@@ -79,7 +80,7 @@ static void set_limits(struct engine *engine)
 
 static etl_status open_source(struct engine *engine, struct etl_error *err)
 {
-    char *config = json_dumps(engine->input->source_settings, JSON_COMPACT);
+    char *config = json_text(engine->input->source_settings, JSON_COMPACT);
     etl_status status = ETL_OK;
     if (!config)
         return etl_fail_memory(err);
@@ -91,7 +92,7 @@ static etl_status open_source(struct engine *engine, struct etl_error *err)
 
 static etl_status open_dest(struct engine *engine, struct etl_error *err)
 {
-    char *config = json_dumps(engine->input->dest_settings, JSON_COMPACT);
+    char *config = json_text(engine->input->dest_settings, JSON_COMPACT);
     etl_status status = ETL_OK;
     if (!config)
         return etl_fail_memory(err);

@@ -7,6 +7,7 @@
 
 #include <etlhost/sdk/schema.h>
 
+#include "core/base/json_text.h"
 #include "core/base/string.h"
 
 static const char *const no_keys[] = {NULL};
@@ -225,7 +226,7 @@ static etl_status make_fingerprint(struct plan *plan, const struct connector *so
         json_array_append_new(keys, json_string(*key));
     json = json_pack("{s:s, s:s, s:s, s:o}", "source", source->id, "mode", plan->mode_name, "cursor", plan->cursor,
                      "primary_key", keys);
-    plan->fingerprint = json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    plan->fingerprint = json ? json_text(json, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(json);
     return plan->fingerprint ? ETL_OK : etl_fail_memory(err);
 }

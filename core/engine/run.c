@@ -10,6 +10,7 @@
 #include <etlhost/sdk/failpoint.h>
 
 #include "core/base/clock.h"
+#include "core/base/json_text.h"
 #include "core/base/status.h"
 #include "core/base/string.h"
 #include "core/engine/catalog.h"
@@ -178,7 +179,7 @@ static etl_status end_run(struct run *run, struct etl_error *err)
         return ETL_OK;
     ETL_TRY(ETL_FAILPOINT("run.end", err));
     json = report_json(run->report);
-    record.report = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    record.report = json ? json_text(json, JSON_COMPACT) : NULL;
     status = record.report ? state_run_end(engine->input->store, &record, err) : etl_fail_memory(err);
 out:
     free(record.report);

@@ -10,6 +10,7 @@
 #include <etlhost/sdk/schema.h>
 
 #include "core/base/clock.h"
+#include "core/base/json_text.h"
 #include "core/base/string.h"
 #include "core/engine/generation.h"
 #include "core/observe/log.h"
@@ -395,10 +396,10 @@ out:
 static char *slices_json(const struct stream *stream)
 {
     json_t *json = json_array();
-    char *text = NULL;
+    int failed = 0;
     for (size_t i = 0; i < stream->slice_count && stream->slices[i][0] && !stream->is_replay; i++)
-        json_array_append_new(json, json_string(stream->slices[i]));
-    text = json_dumps(json, JSON_COMPACT);
+        failed |= json_array_append_new(json, json_string(stream->slices[i]));
+    char *text = failed ? NULL : json_text(json, JSON_COMPACT);
     json_decref(json);
     return text;
 }
@@ -411,7 +412,7 @@ static etl_status put_record(struct stream *stream, struct etl_error *err)
     etl_status status = ETL_OK;
     if (stream->agreed.release)
         ETL_TRY(schema_to_json(&stream->agreed, &schema, err));
-    record.schema = schema ? json_dumps(schema, JSON_COMPACT) : string_copy("");
+    record.schema = schema ? json_text(schema, JSON_COMPACT) : string_copy("");
     record.fingerprint = string_copy(stream->plan.fingerprint);
     record.name_map = string_copy(stream->name_map);
     record.slices = slices_json(stream);

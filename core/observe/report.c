@@ -14,6 +14,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/file.h"
+#include "core/base/json_text.h"
 #include "core/base/string.h"
 #include "core/observe/log.h"
 
@@ -262,7 +263,7 @@ json_t *report_json(struct report *report)
 etl_status report_write(struct report *report, const char *path, struct etl_error *err)
 {
     json_t *object = report_json(report);
-    char *text = object != NULL ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
+    char *text = object != NULL ? json_text(object, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
     char *line = text != NULL ? string_format("%s\n", text) : NULL;
     etl_status status = ETL_OK;
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/json_text.h"
 #include "core/plugin/plugin.h"
 #include "core/plugin/services.h"
 
@@ -59,7 +60,7 @@ static void write_stage(enum plugin_stage stage)
 
 static bool write_json(json_t *value)
 {
-    char *text = value != NULL ? json_dumps(value, JSON_COMPACT) : NULL;
+    char *text = value != NULL ? json_text(value, JSON_COMPACT) : NULL;
     bool ok = text != NULL && write_all(text, strlen(text)) && write_all("\n", 1);
 
     free(text);

@@ -4,7 +4,7 @@ need perl
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 
-everywhere='strcpy|strcat|strncpy|sprintf|vsprintf|gets|strtok|atoi|atol|atoll|atof|sscanf|alloca|system|popen|setenv|putenv|localtime|gmtime|ctime|asctime|rand|srand|tmpnam|mktemp|fork|vfork|setlocale'
+everywhere='strcpy|strcat|strncpy|sprintf|vsprintf|gets|strtok|atoi|atol|atoll|atof|sscanf|alloca|system|popen|setenv|putenv|localtime|gmtime|ctime|asctime|rand|srand|tmpnam|mktemp|fork|vfork|setlocale|json_dumps'
 no_print='printf|puts|putchar|vprintf|perror'
 no_exit='exit|abort|_exit|_Exit|quick_exit'
 

@@ -1,6 +1,7 @@
 /* Leaf helpers: strings, globs, suggestions, units, files, time. */
 #include "core/base/clock.h"
 #include "core/base/file.h"
+#include "core/base/json_text.h"
 #include "core/base/status.h"
 #include "core/base/string.h"
 #include "core/base/units.h"
@@ -123,6 +124,22 @@ Test(base, lists)
     char *text = string_format("%d-%s", 1, "x");
     cr_expect_str_eq(text, "1-x");
     free(text);
+}
+
+Test(base, json_as_text)
+{
+    json_t *json = json_pack("{s:[i,n],s:s}", "b", 1, "a", "\xc3\xa4\"");
+    char *text = json_text(json, JSON_COMPACT | JSON_SORT_KEYS);
+    cr_expect_str_eq(text, "{\"a\":\"\xc3\xa4\\\"\",\"b\":[1,null]}");
+    free(text);
+    json_decref(json);
+    cr_expect_null(json_text(NULL, JSON_COMPACT));
+    json = json_string("x");
+    cr_expect_null(json_text(json, JSON_COMPACT), "no object, no array");
+    text = json_text(json, JSON_ENCODE_ANY);
+    cr_expect_str_eq(text, "\"x\"");
+    free(text);
+    json_decref(json);
 }
 
 Test(base, sizes)
