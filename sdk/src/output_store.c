@@ -85,7 +85,7 @@ static etl_status claim_target(const struct etl__store *store, int targets, stru
             status = etl_fail_errno(err, errno, "cannot write", store->target);
     } else if ((size_t)length != own || memcmp(held, store->owner, own) != 0) {
         held[length] = '\0';
-        status = etl_fail(err, ETL_CONFLICT,
+        status = etl_fail(err, ETL_CONFIG,
                           "target %s in %s belongs to %s: choose another target or directory, or remove "
                           ".etlhost/%%targets/%s if that pipeline is gone",
                           store->target, store->path, held, store->target);

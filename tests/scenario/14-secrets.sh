@@ -19,9 +19,9 @@ run() { # CODE ARGUMENTS: as text, as JSON, with all the log
 for reference in '${env:CANARY}' "\${file:$work/canary.txt}"; do
 	# settings that work
 	run 0 --source csv --source-opt path=in.csv --source-opt null_values="[\"$reference\"]" --dest sqlite --dest-opt path=out.db --summary report.json --output json
-	run 0 --source csv --source-opt path=in.csv --dest csv --dest-opt path=folder --dest-opt null_text="$reference"
-	run 0 plan --source csv --source-opt path=in.csv --dest csv --dest-opt path=folder --dest-opt null_text="$reference" --output json
-	run 0 --source csv --source-opt path=in.csv --dest csv --dest-opt path=hashed --mask name=hash --mask-key "$reference"
+	run 0 --source csv --source-opt path=in.csv --dest csv --dest-opt path=folder --dest-opt null_text="$reference" --pipeline nulls
+	run 0 plan --source csv --source-opt path=in.csv --dest csv --dest-opt path=folder --dest-opt null_text="$reference" --pipeline nulls --output json
+	run 0 --source csv --source-opt path=in.csv --dest csv --dest-opt path=hashed --pipeline hashed --mask name=hash --mask-key "$reference"
 	run 0 check --dest csv --dest-opt path=folder --dest-opt null_text="$reference" --output json
 	# settings that do not: wrong value, wrong type, unknown, no such file
 	run 2 --source csv --source-opt path=in.csv --source-opt compression="$reference" --dest null
@@ -32,7 +32,7 @@ for reference in '${env:CANARY}' "\${file:$work/canary.txt}"; do
 	run 4 check --source csv --source-opt path="missing/$reference"
 	run 2 discover --source csv --source-opt path="missing/$reference"
 	run 2 read --source csv --source-opt path="missing/$reference"
-	run 1 --source csv --source-opt path=bad.csv --source-opt null_values="[\"$reference\"]" --dest csv --dest-opt path=folder2 --summary report.json
+	run 1 --source csv --source-opt path=bad.csv --source-opt null_values="[\"$reference\"]" --dest csv --dest-opt path=folder2 --pipeline f2 --summary report.json
 	# by files
 	printf 'path: missing/x\nnull_values: ["%s"]\n' "$reference" >source.yaml
 	run 2 --source csv --source-config source.yaml --dest null

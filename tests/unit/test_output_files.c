@@ -252,7 +252,7 @@ Test(output, one_target_belongs_to_one_stream)
 {
     struct etl_output_files *files = begin(), *other = NULL;
     plan.stream = "t";
-    cr_expect_eq(etl_output_files_begin(NULL, &options, &plan, &other, &recovery, &err), ETL_CONFLICT);
+    cr_expect_eq(etl_output_files_begin(NULL, &options, &plan, &other, &recovery, &err), ETL_CONFIG);
     cr_expect(strstr(err.message, "p/s") && strstr(err.message, "orders"), "%s", err.message);
     etl_output_files_end(files);
 }
