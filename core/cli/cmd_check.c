@@ -49,7 +49,7 @@ static etl_status check_dest(const struct session *session, struct etl_error *er
 }
 
 static int print_check(const struct options *options, json_t *results, const char *role, const char *id,
-                       etl_status status, const struct etl_error *err)
+                       etl_status status, struct etl_error *err)
 {
     if (output_is_json(options))
         json_array_append_new(results, json_pack("{s:s, s:s, s:b, s:s, s:s}", "role", role, "connector", id, "ok",
@@ -58,7 +58,7 @@ static int print_check(const struct options *options, json_t *results, const cha
     else if (status == ETL_OK)
         printf("%s %s: OK\n", role, id);
     else
-        output_error(status, err);
+        output_error(etl_prefix(err, status, "%s %s: ", role, id), err);
     return status == ETL_OK ? EXIT_CODE_OK : EXIT_CODE_CHECK;
 }
 

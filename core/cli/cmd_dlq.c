@@ -6,6 +6,7 @@
 #include "core/cli/session.h"
 #include "core/cli/signals.h"
 #include "core/engine/dead_letter.h"
+#include "core/observe/log.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,10 +125,13 @@ static int retry(const struct options *options)
             output_error(ETL_INTERNAL, &err);
         if (output_is_json(options))
             output_json(report_json(&report));
-        for (size_t i = 0; i < report.stream_count && !options->quiet; i++)
-            fprintf(stderr, "%s: %llu records replayed, %llu set aside again\n", report.streams[i].stream,
-                    (unsigned long long)atomic_load(&report.streams[i].rows_written),
-                    (unsigned long long)atomic_load(&report.streams[i].rows_rejected));
+        for (size_t i = 0; i < report.stream_count; i++) {
+            struct log_context context = {.pipeline = session.pipeline.id, .run_id = report.run_id};
+            context.stream = report.streams[i].stream;
+            log_write(ETL_LOG_INFO, &context, "%llu records replayed, %llu set aside again",
+                      (unsigned long long)atomic_load(&report.streams[i].rows_written),
+                      (unsigned long long)atomic_load(&report.streams[i].rows_rejected));
+        }
     }
     report_fini(&report);
     session_close(&session);

@@ -54,6 +54,25 @@ static bool is_stream_error(const struct report *report, const char *message)
     return false;
 }
 
+/* The same as log lines, where every line of standard error is to be JSON. */
+static void log_summary(const struct session *session, struct report *report)
+{
+    struct log_context context = {.pipeline = session->pipeline.id, .run_id = report->run_id};
+    for (size_t i = 0; i < report->stream_count; i++) {
+        struct stream_report *stream = &report->streams[i];
+        context.stream = stream->stream;
+        log_write(ETL_LOG_INFO, &context, "%s: %llu read, %llu written, %llu deleted, %llu rejected",
+                  stream_status_word(atomic_load(&stream->status)), (unsigned long long)atomic_load(&stream->rows_read),
+                  (unsigned long long)atomic_load(&stream->rows_written),
+                  (unsigned long long)atomic_load(&stream->rows_deleted),
+                  (unsigned long long)atomic_load(&stream->rows_rejected));
+    }
+    context.stream = NULL;
+    log_write(ETL_LOG_INFO, &context, "%s in %.2f s%s", report->status ? report->status : "failed",
+              (double)(report->ended_at_us - report->started_at_us) / 1e6,
+              session->pipeline.dry_run ? ", dry run: nothing was written" : "");
+}
+
 static void print_totals(const struct session *session, const struct report *report)
 {
     double seconds = (double)(report->ended_at_us - report->started_at_us) / 1e6;
@@ -82,7 +101,9 @@ static int finish_run(const struct options *options, const struct session *sessi
     print_stream_errors(session, report);
     if (code != EXIT_CODE_OK && run_error->message[0] && !is_stream_error(report, run_error->message))
         output_error(ETL_INTERNAL, run_error);
-    if (!options->quiet) {
+    if (log_is_json()) {
+        log_summary(session, report);
+    } else if (!options->quiet) {
         if (report->stream_count)
             print_summary(report);
         print_totals(session, report);

@@ -12,7 +12,10 @@
 int output_error(etl_status status, const struct etl_error *err)
 {
     char *clean = log_scrub(err->message[0] ? err->message : etl_status_name(status));
-    fprintf(stderr, "etlhost: %s\n", clean ? clean : "out of memory");
+    if (log_is_json())
+        log_write(ETL_LOG_ERROR, NULL, "%s", clean ? clean : "out of memory");
+    else
+        fprintf(stderr, "etlhost: %s\n", clean ? clean : "out of memory");
     free(clean);
     return status_exit_code(status);
 }

@@ -129,7 +129,7 @@ struct progress *progress_start(struct report *report)
     struct progress *progress = &shown;
     progress->report = report;
     progress->stop = progress->line_shown = false;
-    progress->on_terminal = isatty(STDERR_FILENO);
+    progress->on_terminal = isatty(STDERR_FILENO) && !log_is_json();
     progress->started_us = clock_monotonic_us();
     if (pthread_create(&progress->thread, NULL, work, progress))
         return NULL;

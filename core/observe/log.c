@@ -57,6 +57,11 @@ void log_configure(uint32_t level, bool json)
         !json && isatty(STDERR_FILENO) && getenv("NO_COLOR") == NULL && term != NULL && strcmp(term, "dumb") != 0;
 }
 
+bool log_is_json(void)
+{
+    return log_json;
+}
+
 void log_set_pause(void (*pause)(bool begin))
 {
     pthread_mutex_lock(&write_lock);

@@ -303,6 +303,8 @@ struct etl_bytes etl_input_files_extra(const struct etl_input_files *files)
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
+    if (!strcmp(path, "-"))
+        return "standard input";
     return slash && slash[1] ? slash + 1 : path;
 }
 

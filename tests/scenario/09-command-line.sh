@@ -48,3 +48,42 @@ for words in "plugins x" "version x" "history a b" "config-schema x" "inspect cs
 	# shellcheck disable=SC2086
 	etl 2 $words
 done
+# every line of standard error is JSON where that is asked for
+lines_are_json() {
+	[ -s err ] || fail "there is no log"
+	! grep -qvE '^\{"ts":"[0-9T:.-]+Z","level":"(error|warn|info|debug)","msg":".*"\}$' err || fail "a line of the log is no JSON"
+}
+etl 0 --source synth --source-opt rows=9 --dest null --log-format json; lines_are_json; says '"stream":"synth_1"'; says "9 written"
+etl 2 --source synth --dest null --primary-key nope --log-format json; lines_are_json
+etl 2 --source csv --source-opt path=nothing.csv --dest null --log-format json; lines_are_json
+etl 0 --source synth --source-opt rows=9 --dest null --log-format json --quiet
+[ ! -s err ] || fail "--quiet is not quiet"
+# history names what failed
+etl 0 history; prints "primary key nope is not a column"
+! grep -q ' $' out || fail "a line of the table ends with blanks"
+# completion at work
+if command -v bash >/dev/null; then
+	"$ETLHOST" completion bash >completion.bash
+	touch "a name.yaml"
+	completes() { # WANTED WORDS...: the last word is the one to complete
+		wanted=$1
+		shift
+		got=$(ETLHOST=$ETLHOST bash -c 'source ./completion.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _etlhost "$ETLHOST"; printf "%s|" "${COMPREPLY[@]}"' - "$@")
+		case "|$got" in
+		*"|$wanted|"*) ;;
+		*) fail "completion of \"$*\" lacks $wanted: $got" ;;
+		esac
+	}
+	completes state etlhost st
+	completes rollback etlhost state ""
+	completes retry etlhost dlq r
+	completes --primary-key etlhost --pri
+	completes --seq etlhost state rollback p --s
+	completes upsert etlhost --mode u
+	completes upsert etlhost --mode = u
+	completes json etlhost plan -o j
+	completes sqlite etlhost --source sq
+	completes synth etlhost inspect s
+	completes "a name.yaml" etlhost run "a "
+	completes zsh etlhost completion ""
+fi
