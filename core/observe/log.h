@@ -13,7 +13,7 @@ struct log_context { /* NULL fields are left out */
 
 void log_configure(uint32_t level, bool json); /* ETL_LOG_*; before threads start */
 bool log_is_json(void);
-void log_add_secret(const char *value);        /* values of 4 bytes and more are scrubbed from all later lines */
+void log_add_secret(const char *value); /* values of 4 bytes and more are scrubbed from all later lines */
 void log_write(uint32_t level, const struct log_context *context, const char *format, ...) ETL_PRINTF(3, 4);
 void log_write_text(uint32_t level, const struct log_context *context, const char *message, size_t length);
 /* Copies `text` with every known secret replaced, and what is no UTF-8 or a control character (line ends and tabs stay) as '?'. NULL for NULL
