@@ -182,7 +182,8 @@ static void print_keys(const json_t *stream)
 
 static void print_planned_stream(const json_t *stream)
 {
-    printf("%s -> %s\n", text_of(stream, "stream"), text_of(stream, "target"));
+    const char *target = text_of(stream, "target");
+    printf("%s%s%s\n", text_of(stream, "stream"), *target ? " -> " : "", target);
     print_field("mode", text_of(stream, "mode"));
     print_keys(stream);
     print_field("cursor", text_of(stream, "cursor"));
@@ -195,6 +196,16 @@ static void print_planned_stream(const json_t *stream)
     print_list("does", json_object_get(stream, "actions"));
     print_list("warning", json_object_get(stream, "warnings"));
     print_field("error", text_of(stream, "error"));
+}
+
+/* A plan with a stream that cannot run is a check that failed. */
+static int cannot_run(const json_t *plan)
+{
+    size_t i;
+    json_t *stream;
+    json_array_foreach(json_object_get(plan, "streams"), i,
+                       stream) if (*text_of(stream, "error")) return EXIT_CODE_CHECK;
+    return EXIT_CODE_OK;
 }
 
 int command_plan(const struct options *options)
@@ -222,7 +233,9 @@ int command_plan(const struct options *options)
         code = output_error(status, &err);
     } else if (output_is_json(options)) {
         code = output_json(json_incref(plan));
+        code = code ? code : cannot_run(plan);
     } else {
+        code = cannot_run(plan);
         printf("pipeline %s\n", text_of(plan, "pipeline"));
         json_array_foreach(json_object_get(plan, "streams"), i, stream) print_planned_stream(stream);
     }

@@ -224,8 +224,8 @@ static etl_status make_fingerprint(struct plan *plan, const struct connector *so
     json_t *keys = json_array(), *json = NULL;
     for (const char *const *key = plan->keys; *key; key++)
         json_array_append_new(keys, json_string(*key));
-    json = json_pack("{s:s, s:s, s:s, s:o}", "source", source->id, "mode", plan->mode_name, "cursor", plan->cursor,
-                     "primary_key", keys);
+    json = json_pack("{s:s, s:s, s:s, s:s, s:o}", "source", source->id, "target", plan->target, "mode", plan->mode_name,
+                     "cursor", plan->cursor, "primary_key", keys);
     plan->fingerprint = json ? json_text(json, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(json);
     return plan->fingerprint ? ETL_OK : etl_fail_memory(err);
@@ -307,8 +307,11 @@ static char *field_text(const json_t *value)
 
 char *plan_difference(const char *old_fingerprint, const char *new_fingerprint)
 {
-    static const char *const fields[][2] = {
-        {"source", "source"}, {"mode", "mode"}, {"cursor", "cursor column"}, {"primary_key", "primary key"}};
+    static const char *const fields[][2] = {{"source", "source"},
+                                            {"target", "target"},
+                                            {"mode", "mode"},
+                                            {"cursor", "cursor column"},
+                                            {"primary_key", "primary key"}};
     json_t *before = json_loads(old_fingerprint, 0, NULL), *after = json_loads(new_fingerprint, 0, NULL);
     char *text = NULL;
     for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {

@@ -48,3 +48,10 @@ if [ -w /dev/full ]; then
 		says "standard output"
 	done
 fi
+# a stream that cannot run is a failed check
+etl 4 plan p.yaml --cursor nosuch; prints "error"
+etl 4 plan p.yaml --cursor nosuch --output json; prints '"error"'
+# rows that have gone to one target are not at another
+etl 1 run p.yaml --target elsewhere; says "the target was a, is now elsewhere"
+etl 0 run p.yaml --target elsewhere --full-refresh
+query out.db "SELECT count(*) FROM elsewhere" 3
