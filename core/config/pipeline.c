@@ -6,8 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
+#include "core/base/hash.h"
 #include "core/base/json_text.h"
 #include "core/base/string.h"
 #include "core/config/pipeline_schema.h"
@@ -324,26 +323,39 @@ static char *connector_stem(const char *argument)
 }
 
 /* Settings without secrets, scalars as text: "5" from a command line and 5 from a file are the same setting. */
-static json_t *hashable(const json_t *schema, const json_t *value)
+static json_t *hashable(const json_t *schema, const json_t *value);
+
+static json_t *hashable_object(const json_t *schema, const json_t *value)
 {
     const char *key = NULL;
+    json_t *item = NULL, *object = json_object();
+    json_object_foreach((json_t *)(uintptr_t)value, key, item)
+    {
+        const json_t *member = schema_check_member(schema, key);
+        if (!schema_check_is_secret(member) && json_object_set_new(object, key, hashable(member, item)) != 0) {
+            json_decref(object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
+static json_t *hashable(const json_t *schema, const json_t *value)
+{
     json_t *item = NULL;
     size_t i = 0;
     char text[64];
-    if (json_is_object(value)) {
-        json_t *object = json_object();
-        json_object_foreach((json_t *)(uintptr_t)value, key, item)
-        {
-            const json_t *member = schema_check_member(schema, key);
-            if (!schema_check_is_secret(member))
-                json_object_set_new(object, key, hashable(member, item));
-        }
-        return object;
-    }
+    if (json_is_object(value))
+        return hashable_object(schema, value);
     if (json_is_array(value)) {
         json_t *list = json_array();
         json_array_foreach(value, i, item)
-            json_array_append_new(list, hashable(json_object_get(schema, "items"), item));
+        {
+            if (json_array_append_new(list, hashable(json_object_get(schema, "items"), item)) != 0) {
+                json_decref(list);
+                return NULL;
+            }
+        }
         return list;
     }
     if (json_is_integer(value)) {
@@ -366,18 +378,15 @@ static json_t *hashable_settings(const char *schema_text, const json_t *settings
 static etl_status hash(const struct pipeline *pipeline, const char *source, const char *dest, const char *source_schema,
                        const char *dest_schema, char *hex, struct etl_error *err)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
     json_t *all = json_pack("{s:s, s:s, s:o, s:o}", "source", source, "dest", dest, "source_settings",
                             hashable_settings(source_schema, pipeline->source_settings), "dest_settings",
                             hashable_settings(dest_schema, pipeline->dest_settings));
     char *text = all != NULL ? json_text(all, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
-    int done = text != NULL ? EVP_Digest(text, strlen(text), digest, &length, EVP_sha256(), NULL) : 0;
     json_decref(all);
-    free(text);
-    if (done != 1)
+    if (text == NULL)
         return etl_fail_memory(err);
-    snprintf(hex, 9, "%02x%02x%02x%02x", digest[0], digest[1], digest[2], digest[3]);
+    snprintf(hex, 9, "%08x", (unsigned)(hash_bytes(text, strlen(text)) >> 32));
+    free(text);
     return ETL_OK;
 }
 

