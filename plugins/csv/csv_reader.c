@@ -28,6 +28,7 @@ struct etl_reader {
     size_t bytes_max;
     uint32_t wait_ms;
     enum step step;
+    bool is_whole;           /* a pipe that is read as a whole: one checkpoint at its end */
     size_t columns;          /* of the current file */
     bool has_new_schema;     /* SCHEMA is due */
     bool has_new_position;   /* something has been consumed since the last CHECKPOINT */
@@ -45,7 +46,7 @@ static etl_status take_request(struct etl_reader *reader, const struct etl_read_
         return etl_fail(err, ETL_UNSUPPORTED, "stream %s has no slice %s", request->stream, request->slice);
     if (request->state && request->state_len > 0 && request->state_version != STATE_VERSION)
         return etl_fail(err, ETL_STATE_INVALID,
-                        "the saved state is of version %u: use a newer etlhost or ask for a full refresh",
+                        "the saved state is of version %u: use a newer etlhost or run with --full-refresh",
                         (unsigned)request->state_version);
     reader->stream = strdup(request->stream);
     reader->filter = strdup(*settings->stream ? "" : request->stream);
@@ -88,6 +89,36 @@ static etl_status start_columns(struct etl_reader *reader, struct etl_error *err
     return csv_set_columns(reader->input, reader->shredder, err);
 }
 
+/* A pipe gives its records once: neither a second reader nor a later run can go on with it. */
+static etl_status take_pipe(struct etl_reader *reader, const struct etl_read_request *request, struct etl_error *err)
+{
+    struct etl_source *source = reader->source;
+    if (!etl_input_files_is_pipe(source->format.settings.path))
+        return ETL_OK;
+    if (source->is_pipe_taken)
+        return etl_fail(err, ETL_IO,
+                        "standard input cannot be read a second time: records read from it that were not committed are "
+                        "gone; feed them in again");
+    reader->is_whole = (request->flags & ETL_READ_FULL) != 0;
+    if (reader->is_whole && reader->state_len > 0)
+        return etl_fail(err, ETL_STATE_INVALID,
+                        "the load of standard input was interrupted and cannot go on: run with --full-refresh");
+    source->is_pipe_taken = true;
+    return ETL_OK;
+}
+
+/* What a load has read must still be what the files hold. */
+static etl_status check_whole(const struct etl_reader *reader, const struct etl_read_request *request,
+                              struct etl_error *err)
+{
+    const char *lost = etl_input_files_lost(csv_input_files(reader->input));
+    if (!(request->flags & ETL_READ_FULL) || !lost)
+        return ETL_OK;
+    return etl_fail(err, ETL_STATE_INVALID,
+                    "%s, which an interrupted load has read, has been removed or replaced: run with --full-refresh",
+                    lost);
+}
+
 static etl_status open_input(struct etl_reader *reader, struct etl_error *err)
 {
     struct etl_source *source = reader->source;
@@ -118,7 +149,9 @@ etl_status csv_read_open(struct etl_source *source, const struct etl_read_reques
     ETL_TRY(take_request(reader, request, err));
     ETL_TRY(csv_shredder_new(&source->format, &reader->shredder, err));
     ETL_TRY(seed(reader, err));
+    ETL_TRY(take_pipe(reader, request, err));
     ETL_TRY(open_input(reader, err));
+    ETL_TRY(check_whole(reader, request, err));
     *ret_reader = reader;
     reader = NULL;
 out:
@@ -370,7 +403,7 @@ static etl_status go_on(struct etl_reader *reader, struct etl_message *message, 
         status = emit_schema(reader, message, err);
     else if (waits)
         message->kind = ETL_MESSAGE_IDLE;
-    else if (reader->has_new_position)
+    else if (reader->has_new_position && (!reader->is_whole || reader->step == STEP_FINISHED))
         status = emit_checkpoint(reader, message, err);
     else
         message->kind = ETL_MESSAGE_END;
@@ -380,7 +413,9 @@ out:
 
 etl_status csv_read_next(struct etl_reader *reader, struct etl_message *message, struct etl_error *err)
 {
-    if (reader->is_due)
+    if (reader->is_due && !reader->is_whole)
         return emit_checkpoint(reader, message, err);
+    reader->has_new_position = reader->has_new_position || reader->is_due;
+    reader->is_due = false;
     return go_on(reader, message, err);
 }

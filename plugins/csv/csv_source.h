@@ -46,6 +46,7 @@ struct etl_source {
     struct csv_format format;
     atomic_int is_cancelled;
     struct csv_input *standard_input; /* opened by discover, taken by the first reader */
+    bool is_pipe_taken;               /* a reader has had it: what it has read cannot be read again */
 };
 
 /* ---- csv_reader.c ---- */

@@ -48,6 +48,7 @@ struct etl_reader {
     struct jsonl_line held;
     bool has_held, held_was_observed;
 
+    bool is_whole; /* a pipe that is read as a whole: one checkpoint at its end */
     bool has_file, is_sampled, has_schema, is_schema_due, is_checkpoint_due, is_dirty, is_end;
     uint64_t position;
     struct etl_buffer extra; /* the schema as the state keeps it */
@@ -121,6 +122,38 @@ static etl_status copy_request(struct etl_reader *reader, const struct etl_read_
     return ETL_OK;
 }
 
+/* A pipe gives its records once: neither a second reader nor a later run can go on with it. */
+static etl_status take_pipe(struct etl_reader *reader, const struct etl_read_request *request, struct etl_error *err)
+{
+    struct etl_source *source = reader->source;
+
+    if (!etl_input_files_is_pipe(source->settings.path))
+        return ETL_OK;
+    if (source->is_pipe_taken)
+        return etl_fail(err, ETL_IO,
+                        "standard input cannot be read a second time: records read from it that were not committed are "
+                        "gone; feed them in again");
+    reader->is_whole = (request->flags & ETL_READ_FULL) != 0;
+    if (reader->is_whole && reader->state_len > 0)
+        return etl_fail(err, ETL_STATE_INVALID,
+                        "the load of standard input was interrupted and cannot go on: run with --full-refresh");
+    source->is_pipe_taken = true;
+    return ETL_OK;
+}
+
+/* What a load has read must still be what the files hold. */
+static etl_status check_whole(const struct etl_reader *reader, const struct etl_read_request *request,
+                              struct etl_error *err)
+{
+    const char *lost = etl_input_files_lost(reader->files);
+
+    if (!(request->flags & ETL_READ_FULL) || !lost)
+        return ETL_OK;
+    return etl_fail(err, ETL_STATE_INVALID,
+                    "%s, which an interrupted load has read, has been removed or replaced: run with --full-refresh",
+                    lost);
+}
+
 etl_status jsonl_read_open(struct etl_source *source, const struct etl_read_request *request,
                            struct etl_reader **ret_reader, struct etl_error *err)
 {
@@ -138,9 +171,11 @@ etl_status jsonl_read_open(struct etl_source *source, const struct etl_read_requ
     reader->source = source;
     reader->reject = find_reject(source->host);
     ETL_TRY(copy_request(reader, request, err));
+    ETL_TRY(take_pipe(reader, request, err));
     ETL_TRY(etl_input_files_open_stream(source->host, source->settings.path,
                                         jsonl_stream_filter(source, request->stream), source->settings.compression,
                                         reader->state, reader->state_len, &reader->files, err));
+    ETL_TRY(check_whole(reader, request, err));
     etl_input_files_set_stop(reader->files, jsonl_is_stopped, source);
     jsonl_lines_init(&reader->lines, reader->files, (size_t)source->settings.record_size_max);
     ETL_TRY(jsonl_new_shredder(source, &reader->shredder, err));
@@ -477,7 +512,7 @@ static etl_status send_rest(struct etl_reader *reader, enum outcome outcome, str
     if (outcome == OUTCOME_MISFIT)
         return widen(reader, err);
     /* Files that held nothing and records set aside are progress, too. */
-    if (reader->is_dirty)
+    if (reader->is_dirty && (!reader->is_whole || outcome == OUTCOME_END))
         return send_checkpoint(reader, message, err);
     if (outcome == OUTCOME_WAIT)
         message->kind = ETL_MESSAGE_IDLE;
@@ -493,8 +528,10 @@ etl_status jsonl_read_next(struct etl_reader *reader, struct etl_message *messag
     etl_status status = ETL_OK;
 
     message->kind = ETL_MESSAGE_NONE;
-    if (reader->is_checkpoint_due)
+    if (reader->is_checkpoint_due && !reader->is_whole)
         return send_checkpoint(reader, message, err);
+    reader->is_dirty |= reader->is_checkpoint_due;
+    reader->is_checkpoint_due = false;
     if (!reader->is_sampled)
         ETL_TRY(sample(reader, &ready, err));
     if (!ready) {

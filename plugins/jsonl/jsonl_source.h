@@ -21,6 +21,7 @@ struct etl_source {
     const struct etl_host *host;
     struct jsonl_source_settings settings;
     atomic_int is_cancelled;
+    bool is_pipe_taken; /* a reader has had standard input: what it has read cannot be read again */
 };
 
 /* For etl_input_files_set_stop. */

@@ -101,6 +101,19 @@ const char *const *etl_input_files_list(const struct etl_input_files *files)
     return files->paths;
 }
 
+const char *etl_input_files_lost(const struct etl_input_files *files)
+{
+    return files->gone.lost;
+}
+
+bool etl_input_files_is_pipe(const char *path)
+{
+    struct stat info;
+    if (strcmp(path, "-") == 0)
+        return true;
+    return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
 /* A plain file that has been continued must have been continued at the start of a line. The bytes around the offset tell: a line
  * end (also in UTF-16) stands directly before or directly behind it. */
 static etl_status check_seam(int fd, const struct etl__input_file *file, struct etl_error *err)

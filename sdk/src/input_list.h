@@ -26,6 +26,7 @@ struct etl__input_file {
 struct etl__input_list {
     struct etl__input_file *files;
     size_t count, capacity;
+    const char *lost; /* of the entries of a state: path of one that is gone or replaced; borrowed */
 };
 
 /* Takes `path` (malloc) on success. */

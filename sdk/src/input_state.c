@@ -252,6 +252,9 @@ etl_status etl__input_state_apply(const struct etl_host *host, struct etl__input
         if (!list->files[i].is_pipe && !list->files[i].is_known)
             ETL_TRY(match_by_inode(host, &list->files[i], old, codec, err));
     }
+    for (size_t i = 0; i < old->count && !old->lost; i++)
+        if (!old->files[i].is_claimed && old->files[i].offset > 0)
+            old->lost = old->files[i].path;
     for (size_t i = 0; i < list->count; i++) {
         struct etl__input_file *file = &list->files[i], *entry = file->is_known ? NULL : find_path(old, file->path);
         if (!entry || entry->is_claimed)

@@ -547,12 +547,19 @@ Test(jsonl, pipes)
     sent = read_on(source, "p", NULL, 0);
     cr_assert_eq(sent.status, ETL_OK, "%s", err.message);
     cr_assert_eq(sent.rows, 3000);
+    again = read_on(source, "p", sent.state, 0);
+    cr_assert_eq(again.status, ETL_IO, "what the first reader has read is gone");
+    forget(&again);
     /* What comes through the pipe in a later run is new. */
+    jsonl_source_ops.close(source);
+    source = open_source(fifo, ",\"sample_rows\":100");
     feed(fifo, "{\"id\":7}\n{\"id\"", 14, 3);
     again = read_on(source, "p", sent.state, 0);
     cr_assert_eq(again.status, ETL_DATA, "an incomplete line at the end of a pipe");
     cr_assert(strstr(err.message, "line 2 (byte 9)"), "%s", err.message);
     forget(&again);
+    jsonl_source_ops.close(source);
+    source = open_source(fifo, ",\"sample_rows\":100");
     feed(fifo, "{\"id\":7}\n", 9, 3);
     again = read_on(source, "p", sent.state, 0);
     cr_assert_eq(again.status, ETL_OK, "%s", err.message);

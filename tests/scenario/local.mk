@@ -14,7 +14,8 @@ scenario_tests += tests/scenario/11-install.sh
 scenario_tests += tests/scenario/12-read-and-plan.sh
 scenario_tests += tests/scenario/14-secrets.sh
 scenario_tests += tests/scenario/15-interrupted-files.sh
-scenario_tests += tests/scenario/16-dead-letters-once.sh
+scenario_tests += tests/scenario/16-dead-letters-once.sh \
+	tests/scenario/17-no-silent-resume.sh
 dist_check_SCRIPTS += $(scenario_tests)
 TESTS += $(scenario_tests)
 EXTRA_DIST += tests/scenario/common.sh tests/scenario/outside_plugin.c

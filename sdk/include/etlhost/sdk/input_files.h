@@ -54,6 +54,13 @@ void etl_input_files_set_stop(struct etl_input_files *files, int32_t (*stopped)(
 /* All files of the pattern, for discovery; borrowed, NULL-terminated. */
 const char *const *etl_input_files_list(const struct etl_input_files *files);
 
+/* Path of a file that the state lists, with records that have been read, and that is gone or has been replaced by another; NULL = none.
+ * A load that must hold what the files hold (ETL_READ_FULL) cannot be resumed then. */
+const char *etl_input_files_lost(const struct etl_input_files *files);
+
+/* Whether `path` is standard input or names something like it (a FIFO), which can be read once only. */
+bool etl_input_files_is_pipe(const char *path);
+
 /* Moves to the next file that has something unread; false at the end of the list. */
 etl_status etl_input_files_next(struct etl_input_files *files, bool *ret_found, struct etl_error *err);
 
