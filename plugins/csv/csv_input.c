@@ -7,11 +7,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "plugins/csv/csv_text.h"
 
-#define READ_BYTES ((size_t)256 * 1024)
-#define RAW_MAX    ((size_t)64 * 1024)
+#define READ_BYTES  ((size_t)256 * 1024)
+#define RAW_MAX     ((size_t)64 * 1024)
+#define LONG_RECORD ((size_t)1024 * 1024)
 
 struct csv_input {
     const struct etl_host *host;
@@ -42,6 +44,21 @@ struct csv_input {
     uint64_t hold_line;
 };
 
+/* A sample is taken before the records are read, and of a pipe nothing can be read twice. */
+static etl_status check_regular(const struct csv_input *input, struct etl_error *err)
+{
+    const char *const *list = etl_input_files_list(input->files);
+    struct stat info;
+    for (size_t i = 0; list[i]; i++) {
+        if (strcmp(list[i], "-") != 0 && stat(list[i], &info) == 0 && !S_ISREG(info.st_mode))
+            return etl_fail(err, ETL_CONFIG,
+                            "%s is no regular file, and can be read only once: set path to - and redirect it to "
+                            "standard input",
+                            list[i]);
+    }
+    return ETL_OK;
+}
+
 etl_status csv_input_open(const struct etl_host *host, const struct csv_format *format, const char *stream,
                           const char *state, size_t state_len, struct csv_input **ret_input, struct etl_error *err)
 {
@@ -61,6 +78,7 @@ etl_status csv_input_open(const struct etl_host *host, const struct csv_format *
     }
     ETL_TRY(etl_input_files_open_stream(host, format->settings.path, stream, format->settings.compression, state,
                                         state_len, &input->files, err));
+    ETL_TRY(check_regular(input, err));
     *ret_input = input;
     input = NULL;
 out:
@@ -165,18 +183,42 @@ static etl_status fail_header(struct csv_input *input, const char *why, struct e
     return etl_fail(err, ETL_DATA, "%s: %s", csv_input_location(input), why);
 }
 
+/* What is known of the bytes of a record that was not whole when it was last split. */
+struct attempt {
+    size_t tried; /* bytes that it had then; 0: not split yet */
+    size_t seen;  /* bytes looked at since */
+    bool has_line_end;
+};
+
+/* Whether to split again. Without a further line end the record is not whole either; and a long one is not gone through from its
+ * start with every little piece that a pipe hands out. */
+static bool is_worth_splitting(struct attempt *attempt, const char *from, size_t length)
+{
+    if (attempt->tried == 0)
+        return true;
+    const char *more = from + attempt->seen - 1; /* CR was at the end: LF might have followed */
+    size_t count = length - attempt->seen + 1;
+    attempt->has_line_end = attempt->has_line_end || memchr(more, '\n', count) || memchr(more, '\r', count);
+    attempt->seen = length;
+    return attempt->has_line_end && (attempt->tried <= LONG_RECORD || length - attempt->tried >= attempt->tried / 4);
+}
+
 /* Splits the record at `at`, reading as needed. */
 static etl_status split_next(struct csv_input *input, uint32_t wait_ms, enum csv_result *ret_result, bool *ret_waits,
                              struct etl_error *err)
 {
     size_t longest = (size_t)input->format->settings.record_size_max;
+    struct attempt attempt = {0};
     *ret_waits = false;
     for (;;) {
         const char *from = input->buffer + input->at;
         size_t length = input->length - input->at;
         enum csv_result result = CSV_MORE;
-        if (length > 0)
+        bool is_last = input->is_end || length >= longest;
+        if (length > 0 && (is_last || is_worth_splitting(&attempt, from, length))) {
+            attempt = (struct attempt){.tried = length, .seen = length};
             result = csv_split(input->splitter, from, length, input->is_end, &input->record);
+        }
         if (result == CSV_FAILED)
             return etl_fail_memory(err);
         input->is_too_long =
@@ -311,8 +353,9 @@ static etl_status find_record(struct csv_input *input, uint32_t wait_ms, struct 
             report_end(input, true);
             return ETL_OK;
         } else if (is_left_for_later(input, result)) {
-            etl_log(input->host, ETL_LOG_WARN, "%s: the last line is not complete and is left for a later run",
-                    csv_input_location(input));
+            etl_log(input->host, ETL_LOG_WARN, "%s: %s: the record is left for a later run", csv_input_location(input),
+                    result == CSV_BAD ? "a quote is opened here and not closed before the end of the file"
+                                      : "the last line is not complete");
             report_end(input, false);
             return ETL_OK;
         }
@@ -422,7 +465,7 @@ void csv_input_hold(struct csv_input *input)
 
 bool csv_input_can_hold_more(const struct csv_input *input)
 {
-    return input->length - input->hold_at < CSV_SAMPLE_BYTES;
+    return !(input->has_record && input->is_too_long) && input->length - input->hold_at < CSV_SAMPLE_BYTES;
 }
 
 void csv_input_rewind(struct csv_input *input)

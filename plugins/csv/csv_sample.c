@@ -74,6 +74,8 @@ etl_status csv_sample(struct csv_input *input, const struct csv_format *format, 
             ETL_TRY(observe(input, cells, shredder, err));
             rows++;
         }
+        if (one_file && !csv_input_can_hold_more(input))
+            break; /* the record is too long to be held, so it is not passed over yet */
         bytes += csv_input_raw(input).length;
         ETL_TRY(csv_input_consume(input, err));
     }

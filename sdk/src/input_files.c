@@ -150,10 +150,11 @@ static etl_status open_file(struct etl_input_files *files, struct etl__input_fil
     }
     if (!etl_is_utf8(file->path, strlen(file->path)))
         return etl_fail(err, ETL_UNSUPPORTED, "file name %s is not UTF-8: rename the file", file->path);
-    int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+    /* A named pipe without writer would block here, deaf to a stop; reading waits for the writer. */
+    int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return etl_fail_errno(err, errno, "cannot read", file->path);
-    if (fstat(fd, &info) != 0) {
+    if (fstat(fd, &info) != 0 || fcntl(fd, F_SETFL, 0) != 0) {
         status = etl_fail_errno(err, errno, "cannot read", file->path);
         goto out;
     }

@@ -69,8 +69,14 @@ static etl_status add_path(struct etl__input_list *list, const char *path, const
     etl_status status = is_of_stream(path, stream, &is_of, err);
     if (status != ETL_OK || !is_of)
         return status;
-    if (stat(path, &info) != 0)
-        return etl_fail_errno(err, errno, "cannot read", path);
+    if (stat(path, &info) != 0) {
+        int error_number = errno;
+        if (error_number != ENOENT)
+            return etl_fail_errno(err, error_number, "cannot read", path);
+        if (lstat(path, &info) == 0)
+            return etl_fail(err, ETL_NOT_FOUND, "cannot read %s: it is a link to a file that does not exist", path);
+        return ETL_OK; /* gone since the folder was listed */
+    }
     if (S_ISDIR(info.st_mode))
         return ETL_OK;
     char *copy = strdup(path);
