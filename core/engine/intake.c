@@ -133,6 +133,16 @@ static etl_status push_letter(struct reader *reader, const char *column, const c
     return ETL_OK;
 }
 
+/* One warning per slice says what kind of record is meant; the report counts them all. */
+static void warn_first_reject(const struct reader *reader, const char *column, const char *reason, const char *location)
+{
+    struct log_context context = slice_log_context(reader->slice);
+    bool is_kept = reader->slice->stream->plan.contract == CONTRACT_DEAD_LETTER;
+    log_write(ETL_LOG_WARN, &context, "%s%s%s%s%s%s; the record is %s, and so are further ones without a word",
+              location, *location ? ": " : "", *location || !*column ? "" : "column ", *location ? "" : column,
+              !*location && *column ? ": " : "", reason, is_kept ? "set aside (see etlhost dlq list)" : "discarded");
+}
+
 etl_status intake_reject(struct reader *reader, const char *column, const char *reason, const char *location,
                          const char *record, size_t length, bool is_json, struct etl_error *err)
 {
@@ -144,7 +154,8 @@ etl_status intake_reject(struct reader *reader, const char *column, const char *
         status = push_letter(reader, column, reason, location, record, length, is_json, err);
     }
     if (status == ETL_OK) {
-        reader->rejected++;
+        if (reader->rejected++ == 0)
+            warn_first_reject(reader, column, reason, location);
         reader->is_uncovered = true;
         add(&reader->slice->stream->report->rows_rejected, 1);
     }
