@@ -221,6 +221,64 @@ static etl_status drop_deletes(struct reader *reader, struct ArrowArray *batch, 
     return status;
 }
 
+/* ---- keys ---------------------------------------------------------------------------------------------------------- */
+
+static bool is_key(const struct reader *reader, const struct etl_view *column)
+{
+    char *const *keys = reader->slice->stream->target_keys;
+    for (size_t i = 0; keys[i]; i++)
+        if (!strcmp(keys[i], column->name))
+            return true;
+    return false;
+}
+
+/* A record without a key cannot be upserted. `keep` gets 0 for it. */
+static etl_status check_key(struct reader *reader, const struct etl_view *column, uint8_t *keep, bool sets_aside,
+                            struct etl_error *err)
+{
+    int64_t rows = reader->out_view.length;
+    etl_status status = ETL_OK;
+    for (int64_t row = 0; row < rows && status == ETL_OK; row++) {
+        if (!etl_view_is_null(column, row) || !keep[row])
+            continue;
+        keep[row] = 0;
+        if (!sets_aside)
+            return etl_fail(err, ETL_DATA,
+                            "column %s is NULL in record %llu of this run, but it is a key; contract discard-row or "
+                            "dead-letter would set such records aside and go on",
+                            column->name, (unsigned long long)(reader->read - (uint64_t)(rows - row) + 1));
+        status = on_misfit(reader, &reader->out_view, row, column->name, "the key is NULL", err);
+    }
+    return status;
+}
+
+/* Leaves out, or fails for, records whose key is NULL. */
+static etl_status check_keys(struct reader *reader, struct ArrowArray *batch, bool sets_aside, struct etl_error *err)
+{
+    uint8_t *keep = NULL;
+    etl_status status = ETL_OK;
+    if (reader->slice->stream->plan.mode != ETL_MODE_UPSERT)
+        return ETL_OK;
+    etl_view_set(&reader->out_view, batch);
+    for (int64_t i = 0; i < reader->out_view.n_children; i++) {
+        const struct etl_view *column = &reader->out_view.children[i];
+        if (!column->validity || !is_key(reader, column))
+            continue;
+        if (!keep) {
+            keep = malloc((size_t)batch->length);
+            if (!keep)
+                return etl_fail_memory(err);
+            memset(keep, 1, (size_t)batch->length);
+        }
+        ETL_TRY(check_key(reader, column, keep, sets_aside, err));
+    }
+    if (keep && memchr(keep, 0, (size_t)batch->length))
+        ETL_TRY(batch_filter(&reader->agreed, batch, keep, err));
+out:
+    free(keep);
+    return status;
+}
+
 /* Dropping what the user did not ask to drop is said once. */
 static void warn_of_dropped_deletes(struct reader *reader)
 {
@@ -285,6 +343,8 @@ etl_status intake_batch(struct reader *reader, struct ArrowArray *batch, uint64_
         ETL_TRY(agree(reader, err));
     ETL_TRY(transform_apply(reader->transform, batch, err));
     ETL_TRY(fit_apply(reader->fit, batch, sets_aside ? on_misfit : NULL, reader, &rejected, err));
+    if (batch->length)
+        ETL_TRY(check_keys(reader, batch, sets_aside, err));
     if (batch->length)
         ETL_TRY(push_batch(reader, batch, flags, err));
 out:
