@@ -74,7 +74,7 @@ static etl_status explain_open(struct sqlite_db *db, int rc, enum sqlite_access 
 {
     struct stat info;
 
-    if ((rc & 0xff) != SQLITE_CANTOPEN)
+    if ((rc & 0xff) != SQLITE_CANTOPEN && (rc & 0xff) != SQLITE_IOERR)
         return sqlite_fail(db, rc, "open", err);
     if (stat(db->path, &info) != 0)
         return etl_fail_errno(err, errno, access == DB_CREATE ? "cannot create database" : "cannot open database",
