@@ -17,24 +17,8 @@ scenario_tests += tests/scenario/15-interrupted-files.sh
 scenario_tests += tests/scenario/16-dead-letters-once.sh \
 	tests/scenario/17-no-silent-resume.sh
 scenario_tests += tests/scenario/16-dead-letters-once.sh
-# End-to-end tests through the command line.
-scenario_tests = \
-	tests/scenario/01-by-hand.sh \
-	tests/scenario/02-file-increments.sh \
-	tests/scenario/03-modes.sh \
-	tests/scenario/04-cursor.sh \
-	tests/scenario/05-contracts.sh \
-	tests/scenario/06-columns.sh \
-	tests/scenario/07-state.sh \
-	tests/scenario/08-one-at-a-time.sh \
-	tests/scenario/09-command-line.sh \
-	tests/scenario/10-full-disk.sh \
-	tests/scenario/11-install.sh \
-	tests/scenario/12-bad-input.sh \
-	tests/scenario/13-bad-surroundings.sh \
-	tests/scenario/15-interrupted-files.sh \
-	tests/scenario/16-dead-letters-once.sh
-	tests/scenario/12-read-and-plan.sh
+scenario_tests += tests/scenario/17-bad-input.sh
+scenario_tests += tests/scenario/18-bad-surroundings.sh
 dist_check_SCRIPTS += $(scenario_tests)
 TESTS += $(scenario_tests)
 EXTRA_DIST += tests/scenario/common.sh tests/scenario/outside_plugin.c
