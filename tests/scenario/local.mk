@@ -14,10 +14,9 @@ scenario_tests += tests/scenario/11-install.sh
 scenario_tests += tests/scenario/12-read-and-plan.sh
 scenario_tests += tests/scenario/14-secrets.sh
 scenario_tests += tests/scenario/15-interrupted-files.sh
-scenario_tests += tests/scenario/16-dead-letters-once.sh \
-	tests/scenario/17-no-silent-resume.sh
 scenario_tests += tests/scenario/16-dead-letters-once.sh
 scenario_tests += tests/scenario/17-bad-input.sh
+scenario_tests += tests/scenario/17-no-silent-resume.sh
 scenario_tests += tests/scenario/18-bad-surroundings.sh
 dist_check_SCRIPTS += $(scenario_tests)
 TESTS += $(scenario_tests)
