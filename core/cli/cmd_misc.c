@@ -133,10 +133,41 @@ static void print_zsh_help(const char *text)
             putchar(*text);
 }
 
+static void print_zsh_value(const struct option_spec *spec, const char *values)
+{
+    if (spec->argument)
+        printf(":%s:", spec->name);
+    if (values)
+        printf("(%s)", values);
+    else if (spec->argument && !strcmp(spec->argument, "CONNECTOR"))
+        fputs("_etlhost_connectors", stdout);
+    else if (spec->argument)
+        fputs(takes_path(spec) ? "_files" : " ", stdout);
+    putchar('\'');
+}
+
+static void print_zsh_option(const struct option_spec *spec)
+{
+    const char *values = values_of(spec);
+    if (spec->letter)
+        printf(" '*-%c%s[", spec->letter, spec->argument ? "+" : "");
+    if (spec->letter) {
+        print_zsh_help(spec->help);
+        fputs("]", stdout);
+        print_zsh_value(spec, values);
+    }
+    printf(" '*--%s%s[", spec->name, spec->argument ? "=" : "");
+    print_zsh_help(spec->help);
+    fputs("]", stdout);
+    print_zsh_value(spec, values);
+}
+
 static void print_zsh(void)
 {
     puts("#compdef etlhost\n# zsh completion for etlhost: etlhost completion zsh > _etlhost, in a folder of "
-         "$fpath\n_etlhost()\n{\n    local "
+         "$fpath\n"
+         "_etlhost_connectors()\n{\n    compadd -- $($words[1] plugins 2>/dev/null | awk 'NR > 1 { print $1 }')\n"
+         "    _files\n}\n_etlhost()\n{\n    local "
          "command=run word\n    for word in ${words[2,CURRENT-1]}; do\n        case $word in");
     for (const struct command *command = command_table; command->name; command++)
         printf("        %s) command=%s; break;;\n", command->name, command->name);
@@ -152,14 +183,14 @@ static void print_zsh(void)
         for (const struct option_spec *spec = option_table; spec->name; spec++) {
             if (!(spec->groups & command->groups))
                 continue;
-            printf(" '*--%s%s[", spec->name, spec->argument ? "=" : "");
-            print_zsh_help(spec->help);
-            printf("]%s%s%s'", spec->argument ? ":" : "", spec->argument ? spec->name : "",
-                   takes_path(spec) ? ":_files"
-                   : spec->argument ? ": "
-                                    : "");
+            print_zsh_option(spec);
         }
-        puts(" '*:file:_files';;");
+        if (*command->operands >= 'a' && *command->operands <= 'z') {
+            fputs(" '2:action:(", stdout);
+            print_actions(command);
+            fputs(")'", stdout);
+        }
+        puts(!strcmp(command->name, "inspect") ? " '*:connector:_etlhost_connectors';;" : " '*:file:_files';;");
     }
     puts("    esac\n}\n_etlhost \"$@\"");
 }

@@ -230,6 +230,27 @@ static bool is_required(const json_t *schema, const char *key)
     return false;
 }
 
+/* Sizes and durations as one would write them: 64MiB, 30s. */
+static void put_default(struct help *help, const json_t *property, const json_t *fallback)
+{
+    static const char *const units[] = {"", "KiB", "MiB", "GiB"};
+    const char *format = json_string_value(json_object_get(property, "format"));
+    long long number = json_integer_value(fallback);
+    size_t unit = 0;
+    char *text = NULL;
+    if (json_is_integer(fallback) && format != NULL && strcmp(format, "bytes") == 0) {
+        for (; number >= 1024 && number % 1024 == 0 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++)
+            number /= 1024;
+        put(help, "  (default %lld%s)", number, units[unit]);
+    } else if (json_is_integer(fallback) && format != NULL && strcmp(format, "seconds") == 0) {
+        put(help, "  (default %llds)", number);
+    } else {
+        text = json_text(fallback, JSON_ENCODE_ANY | JSON_COMPACT);
+        put(help, "  (default %s)", text != NULL ? text : "?");
+        free(text);
+    }
+}
+
 static void put_property(struct help *help, const json_t *schema, const char *key, const json_t *property)
 {
     const json_t *fallback = json_object_get(property, "default");
@@ -240,11 +261,8 @@ static void put_property(struct help *help, const json_t *schema, const char *ke
         put(help, "  (required)");
     if (schema_check_is_secret(property))
         put(help, "  (secret)");
-    if (fallback != NULL) {
-        char *text = json_text(fallback, JSON_ENCODE_ANY | JSON_COMPACT);
-        put(help, "  (default %s)", text != NULL ? text : "?");
-        free(text);
-    }
+    if (fallback != NULL)
+        put_default(help, property, fallback);
     put(help, "\n");
     put_wrapped(help, description != NULL ? description : "");
 }

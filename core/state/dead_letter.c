@@ -114,14 +114,16 @@ etl_status dead_letter_each(struct state_store *store, const char *pipeline, con
                             uint64_t limit, bool staged, dead_letter_emit emit, void *arg, struct etl_error *err)
 {
     static const char sql[] =
-        "SELECT " COLUMNS " FROM dead_letter WHERE id > ?1 AND pipeline = ?2 AND (?3 = 0 OR stream = ?4) AND"
+        "SELECT " COLUMNS
+        " FROM dead_letter WHERE id > ?1 AND (?7 = 0 OR pipeline = ?2) AND (?3 = 0 OR stream = ?4) AND"
         " (is_staged = 0 OR ?6 = 1) ORDER BY id LIMIT ?5";
     struct db_statement *row = NULL;
     bool more = false;
     etl_status status = ETL_OK;
     ETL_TRY(db_query(store->db, sql,
                      DB_VALUES(db_number(after_id), db_text(pipeline), db_number(stream != NULL), db_text(stream),
-                               db_number(limit == 0 || limit > INT64_MAX ? -1 : (int64_t)limit), db_number(staged)),
+                               db_number(limit == 0 || limit > INT64_MAX ? -1 : (int64_t)limit), db_number(staged),
+                               db_number(pipeline != NULL)),
                      &row, err));
     for (;;) {
         struct state_dead_letter letter = {0};

@@ -119,7 +119,7 @@ etl_status state_dead_letter_add(struct state_store *store, const struct state_l
 etl_status state_dead_letter_settle(struct state_store *store, const struct state_lease *lease, const char *stream,
                                     const char *slice, uint64_t committed_seq, struct etl_error *err);
 typedef etl_status (*state_emit_dead_letter)(void *arg, const struct state_dead_letter *letter);
-/* For large numbers page by after_id and limit: the store is locked meanwhile. id > after_id, ascending, at most `limit` (0 = all); stream NULL = all. Only letters of committed units. */
+/* For large numbers page by after_id and limit: the store is locked meanwhile. id > after_id, ascending, at most `limit` (0 = all); pipeline NULL, stream NULL = all. Only letters of committed units. */
 etl_status state_dead_letter_list(struct state_store *store, const char *pipeline, const char *stream, int64_t after_id,
                                   uint64_t limit, state_emit_dead_letter emit, void *arg, struct etl_error *err);
 etl_status state_dead_letter_delete(struct state_store *store, const char *pipeline, const int64_t *ids, size_t count,

@@ -25,6 +25,13 @@ etl 0 dlq list --pipeline letters
 prints forty
 etl 0 dlq list --pipeline letters --output json
 [ "$(grep -c '"reason"' out)" = 2 ] || fail "2 dead letters were expected"
+etl 0 dlq list; prints forty
+etl 0 dlq list --pipeline another --output json; [ "$(tr -d '[:space:]' <out)" = "[]" ] || fail "another pipeline has no letters"
+etl 0 dlq list --limit 1 --output json
+[ "$(grep -c '"reason"' out)" = 1 ] || fail "one dead letter was asked for"
+id=$(sed -n 's/^ *"id": \([0-9]*\),$/\1/p' out)
+etl 0 dlq show "$id"; prints '"reason"'
+etl 2 dlq show 99999; etl 2 dlq show x
 # the contract is relaxed, the letters are replayed
 etl 0 dlq retry --source csv --source-opt path='letters/*.csv' --dest sqlite --dest-opt path=warehouse.db --pipeline letters --target letters --contract evolve
 query warehouse.db "SELECT group_concat(id || ':' || n, ' ') FROM (SELECT * FROM letters ORDER BY id)" "1:10 2:20 3:30 4:forty 5:50 6:60"
