@@ -175,6 +175,16 @@ static void trim(struct jsonl_line *line)
     /* What is nothing but blanks has been trimmed to nothing by now. */
 }
 
+/* Every line of such a file would be called broken, which does not help. */
+static etl_status check_encoding(const struct jsonl_lines *lines, const struct jsonl_line *line, struct etl_error *err)
+{
+    if (line->offset != 0 || line->text.length < 2 ||
+        (memcmp(line->text.data, "\xff\xfe", 2) != 0 && memcmp(line->text.data, "\xfe\xff", 2) != 0))
+        return ETL_OK;
+    return etl_fail(err, ETL_DATA, "%s is UTF-16, but JSON lines are UTF-8: convert it, with iconv for example",
+                    etl_input_files_path(lines->files));
+}
+
 etl_status jsonl_lines_next(struct jsonl_lines *lines, uint32_t max_wait_ms, struct jsonl_line *ret_line,
                             struct etl_error *err)
 {
@@ -185,9 +195,13 @@ etl_status jsonl_lines_next(struct jsonl_lines *lines, uint32_t max_wait_ms, str
         status = next_line(lines, max_wait_ms, &line, err);
         if (status != ETL_OK)
             return status;
-        if (line.kind == JSONL_LINE)
-            trim(&line);
-    } while (line.kind == JSONL_LINE && line.text.length == 0);
+        if (line.kind != JSONL_LINE)
+            break;
+        status = check_encoding(lines, &line, err);
+        if (status != ETL_OK)
+            return status;
+        trim(&line);
+    } while (line.text.length == 0);
     *ret_line = line;
     return ETL_OK;
 }

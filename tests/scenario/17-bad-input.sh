@@ -61,6 +61,8 @@ printf 'id,v\n1,a\n' | iconv -t UTF-16 >utf16.csv
 move 1 csv utf16.csv utf16; says "utf16.csv"; says "encoding"; absent utf16
 move 0 csv utf16.csv utf16 --source-opt encoding=utf-16
 query w.db "SELECT id, v FROM utf16" "1|a"
+printf '{"id":1}\n' | iconv -t UTF-16 >utf16.jsonl
+move 1 jsonl utf16.jsonl jutf16 --contract discard-row; says "utf16.jsonl is UTF-16"; says iconv; absent jutf16
 
 # shape
 printf 'id,v\n1,a\n2,b,c\n3,d\n' >x.csv; refused x.csv csv "line 3" "3 fields, header has 2"
