@@ -30,7 +30,8 @@ int dead_letter_retry(const struct run_input *input, const char *stream, struct 
     }
     if (raw)
         log_write(ETL_LOG_WARN, &context,
-                  "%llu dead letters hold input that could not be parsed; they stay where they are",
+                  "%llu dead letters cannot be replayed (input that could not be parsed, or deletions); they stay "
+                  "where they are",
                   (unsigned long long)raw);
     if (!count) {
         dead_letter_source_free(source);

@@ -162,19 +162,22 @@ etl_status intake_reject(struct reader *reader, const char *column, const char *
     return status;
 }
 
+/* A deletion is set aside as something to look at: replayed, its record would come to life again. */
 static etl_status on_misfit(void *arg, const struct etl_view *incoming, int64_t row, const char *column,
                             const char *reason, struct etl_error *err)
 {
     struct reader *reader = arg;
     struct etl_buffer buffer = {.limit = LETTER_RECORD_MAX};
     const char *text = "";
+    bool is_delete = etl_view_op(incoming, reader->flags, row) == ETL_OP_DELETE;
     etl_status status = ETL_OK;
     if (reader->slice->stream->plan.contract == CONTRACT_DEAD_LETTER) {
         etl_json_add_row(&buffer, incoming, row);
         text = etl_buffer_text(&buffer);
     }
-    status = text ? intake_reject(reader, column, reason, "", text, buffer.length, true, err)
-                  : etl_fail(err, ETL_DATA, "column %s: %s; the record is too large to be set aside", column, reason);
+    status =
+        text ? intake_reject(reader, column, reason, is_delete ? "deletion" : "", text, buffer.length, !is_delete, err)
+             : etl_fail(err, ETL_DATA, "column %s: %s; the record is too large to be set aside", column, reason);
     etl_buffer_fini(&buffer);
     return status;
 }
@@ -336,6 +339,7 @@ etl_status intake_batch(struct reader *reader, struct ArrowArray *batch, uint64_
     rows = batch->length;
     if (!rows)
         goto out;
+    reader->flags = flags;
     reader->read += (uint64_t)rows;
     reader->is_uncovered = true;
     add(&stream->report->rows_read, (uint64_t)rows);

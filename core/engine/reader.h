@@ -21,6 +21,7 @@ struct reader {
     bool has_schema;
 
     uint64_t read, rejected; /* totals of this attempt */
+    uint64_t flags;          /* of the batch at hand */
     bool has_warned;         /* about deletes that this mode drops */
     bool is_uncovered;       /* something came after the last checkpoint */
     bool is_ended;           /* END, limit or stop: no more read_next */

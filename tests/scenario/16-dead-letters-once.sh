@@ -49,3 +49,16 @@ letters o 1
 # shellcheck disable=SC2086
 etl 0 dlq retry $source --mode overwrite --pipeline o --target o --contract evolve
 query w.db "SELECT group_concat(id, ' ') FROM (SELECT id FROM o ORDER BY id)" "1 2 3"
+
+# a deletion that was set aside does not bring its record back
+# shellcheck disable=SC2086
+changes() { command=$1; shift; etl 0 $command $source --mode upsert --primary-key id --operation-column op --pipeline c --target c "$@"; }
+rm in/*
+printf 'id,n,op\n1,10,i\n2,20,i\n' >in/t-1.csv
+changes run --contract dead-letter
+printf 'id,n,op\n1,x,d\n2,y,u\n' >in/t-2.csv
+changes run --contract dead-letter
+changes "dlq retry" --contract evolve
+query w.db "SELECT group_concat(id || n, ' ') FROM (SELECT * FROM c ORDER BY id)" "110 2y"
+letters c 1
+prints deletion
