@@ -21,7 +21,7 @@
 etl_status stream_init(struct stream *stream, struct engine *engine, const struct catalog_stream *catalog,
                        struct stream_report *report, struct etl_error *err)
 {
-    const struct connector *dest = engine->is_dry ? NULL : engine->dest_ops;
+    const struct connector *dest = engine->dest_ops; /* also of a dry run, which is to find what a run would */
     etl_status status = ETL_OK;
     memset(stream, 0, sizeof(*stream));
     pthread_mutex_init(&stream->lock, NULL);

@@ -55,3 +55,10 @@ etl 4 plan p.yaml --cursor nosuch --output json; prints '"error"'
 etl 1 run p.yaml --target elsewhere; says "the target was a, is now elsewhere"
 etl 0 run p.yaml --target elsewhere --full-refresh
 query out.db "SELECT count(*) FROM elsewhere" 3
+# a dry run is judged as the run would be
+rm -f out.db
+etl 0 run p.yaml --pipeline dry --dry-run --summary report.json
+reports delivery exactly-once
+[ ! -e out.db ] || fail "a dry run writes"
+etl 2 run p.yaml --pipeline dry --dry-run --dest csv --dest-opt path=folder; says "cannot upsert"
+[ ! -e folder ] || fail "a dry run writes"
