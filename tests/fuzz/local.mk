@@ -32,18 +32,12 @@ tests_fuzz_fuzz_state_import_SOURCES = tests/fuzz/fuzz_state_import.c $(FUZZ_MAI
 tests_fuzz_fuzz_state_import_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_fuzz_state_import_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_state_import_LDADD = core/libcore.la
-check_PROGRAMS += tests/fuzz/fuzz_batch
-if !FUZZ
-TESTS += tests/fuzz/fuzz_batch
-endif
+FUZZ_TARGETS += tests/fuzz/fuzz_batch
 tests_fuzz_fuzz_batch_SOURCES = tests/fuzz/fuzz_batch.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_batch_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_batch_LDADD = sdk/libetlhost-sdk.la -lm
 
-check_PROGRAMS += tests/fuzz/fuzz_shredder
-if !FUZZ
-TESTS += tests/fuzz/fuzz_shredder
-endif
+FUZZ_TARGETS += tests/fuzz/fuzz_shredder
 tests_fuzz_fuzz_shredder_SOURCES = tests/fuzz/fuzz_shredder.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_shredder_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_shredder_LDADD = sdk/libetlhost-sdk.la -lm
@@ -54,11 +48,25 @@ tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/fuzz_csv.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_csv_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_csv_LDADD = plugins/csv/libcsv-plugin.la sdk/libetlhost-sdk-files.la sdk/libetlhost-sdk.la $(FILES_LIBS) $(CSV_LIBS)
 
-check_PROGRAMS += tests/fuzz/fuzz_schema
-if !FUZZ
-TESTS += tests/fuzz/fuzz_schema
-endif
+FUZZ_TARGETS += tests/fuzz/fuzz_schema
 tests_fuzz_fuzz_schema_SOURCES = tests/fuzz/fuzz_schema.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_schema_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_fuzz_schema_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_schema_LDADD = core/libcore.la
+
+# make fuzz: every target for FUZZ_SECONDS; what it finds stays in the build folder (tests/fuzz/found).
+FUZZ_SECONDS = 30
+.PHONY: fuzz
+if FUZZ
+fuzz: $(FUZZ_TARGETS)
+	@for target in $(FUZZ_TARGETS); do \
+		name=$${target#tests/fuzz/fuzz_}; \
+		echo "fuzz: $$name"; \
+		$(MKDIR_P) tests/fuzz/found/$$name; \
+		$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 -artifact_prefix=tests/fuzz/found/$$name- \
+			tests/fuzz/found/$$name $(srcdir)/tests/fuzz/corpus/$$name || exit 1; \
+	done
+else
+fuzz:
+	@echo "configure with --enable-fuzz CC=clang" >&2; exit 1
+endif
