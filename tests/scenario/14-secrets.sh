@@ -18,7 +18,7 @@ run() { # CODE ARGUMENTS: as text, as JSON, with all the log
 }
 for reference in '${env:CANARY}' "\${file:$work/canary.txt}"; do
 	# another reference is another pipeline, which may not write to the targets of the first
-	rm -rf folder folder2
+	rm -rf folder2
 	# settings that work
 	run 0 --source csv --source-opt path=in.csv --source-opt null_values="[\"$reference\"]" --dest sqlite --dest-opt path=out.db --summary report.json --output json
 	run 0 --source csv --source-opt path=in.csv --dest csv --dest-opt path=folder --dest-opt null_text="$reference" --pipeline nulls
