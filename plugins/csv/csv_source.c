@@ -108,7 +108,7 @@ static void source_cancel(struct etl_source *source)
 
 static bool is_standard_input(const struct etl_source *source)
 {
-    return etl_input_files_is_pipe(source->format.settings.path);
+    return strcmp(source->format.settings.path, "-") == 0;
 }
 
 static etl_status source_check(struct etl_source *source, struct etl_error *err)

@@ -23,7 +23,8 @@ for format in csv jsonl; do
 		--mode overwrite --pipeline "over-$format" --target "over_$format" || fail "$format: the load after the death"
 	query w.db "SELECT count(*), count(DISTINCT id) FROM over_$format" "1000|1000"
 
-	# a FIFO is a pipe, too
+	# a FIFO is a pipe, too, where it is read at all
+	[ $format = jsonl ] || continue
 	mkfifo "pipe.$format"
 	$format a >"pipe.$format" &
 	run --source $format --source-opt path="pipe.$format" --pipeline "fifo-$format" --mode append || fail "$format: the FIFO"
