@@ -133,11 +133,11 @@ etl_status sqlite_plan_table(struct sqlite_db *db, const struct sqlite_target *t
 etl_status sqlite_plan_swap(struct sqlite_db *db, const char *live, const char *staging, struct sqlite_script *script,
                             struct etl_error *err);
 
-/* Name of the staging table of a generation; the caller frees. */
-etl_status sqlite_staging_name(const char *target, uint64_t generation, char **ret_name, struct etl_error *err);
+/* Name of the staging table of the plan's generation; the caller frees. */
+etl_status sqlite_staging_name(const struct etl_write_plan *plan, char **ret_name, struct etl_error *err);
 
-/* Plans dropping staging tables of `target` other than `keep` (NULL = none is kept). */
-etl_status sqlite_plan_drop_staging(struct sqlite_db *db, const char *target, const char *keep,
-                                    struct sqlite_script *script, struct etl_error *err);
+/* Plans dropping the staging tables of the same stream and target as the staging table `own`; itself too unless keep_own. */
+etl_status sqlite_plan_drop_staging(struct sqlite_db *db, const char *own, bool keep_own, struct sqlite_script *script,
+                                    struct etl_error *err);
 
 #endif

@@ -240,10 +240,9 @@ static etl_status take_over(struct etl_dest *dest, const struct etl_write_plan *
     ETL_TRY(read_line(db, dest->commits->claim, plan, position, err));
     writer->is_final = is_live(plan, position);
     if (!writer->is_final) {
-        ETL_TRY(sqlite_staging_name(plan->target, plan->generation, &writer->staging, err));
+        ETL_TRY(sqlite_staging_name(plan, &writer->staging, err));
         ETL_TRY(check_staging(db, writer, position, err));
-        ETL_TRY(sqlite_plan_drop_staging(db, plan->target,
-                                         position->newest == plan->generation ? writer->staging : NULL, &script, err));
+        ETL_TRY(sqlite_plan_drop_staging(db, writer->staging, position->newest == plan->generation, &script, err));
         ETL_TRY(sqlite_script_run(db, &script, err));
     }
     ETL_TRY(sqlite_exec(db, "COMMIT", "commit claim", err));
@@ -372,9 +371,8 @@ static etl_status explain_on(struct etl_dest *dest, struct sqlite_db *db, const 
     ETL_TRY(look(dest, db, plan, position, script, err));
     ETL_TRY(check_generation(plan, position, err));
     if (!is_live(plan, position)) {
-        ETL_TRY(sqlite_staging_name(plan->target, plan->generation, &staging, err));
-        ETL_TRY(sqlite_plan_drop_staging(db, plan->target, position->newest == plan->generation ? staging : NULL,
-                                         script, err));
+        ETL_TRY(sqlite_staging_name(plan, &staging, err));
+        ETL_TRY(sqlite_plan_drop_staging(db, staging, position->newest == plan->generation, script, err));
     }
     if (schema && schema->release)
         ETL_TRY(explain_table(db, plan, staging, schema, script, err));

@@ -501,28 +501,40 @@ etl_status sqlite_plan_swap(struct sqlite_db *db, const char *live, const char *
 
 /* ---- staging tables ---- */
 
-etl_status sqlite_staging_name(const char *target, uint64_t generation, char **ret_name, struct etl_error *err)
+/* FNV-1a over pipeline and stream: two pipelines that load the same table must not meet in one staging table. */
+static uint32_t hash_owner(const struct etl_write_plan *plan)
+{
+    const char *const parts[] = {plan->pipeline_id, plan->stream};
+    uint32_t hash = 2166136261u;
+
+    for (size_t i = 0; i < 2; i++)
+        for (size_t at = 0; at <= strlen(parts[i]); at++) /* with the NUL, which keeps the parts apart */
+            hash = (hash ^ (unsigned char)parts[i][at]) * 16777619u;
+    return hash;
+}
+
+etl_status sqlite_staging_name(const struct etl_write_plan *plan, char **ret_name, struct etl_error *err)
 {
     char *name = NULL;
 
-    if (asprintf(&name, "%s" STAGING_INFIX "%" PRIu64, target, generation) < 0)
+    if (asprintf(&name, "%s" STAGING_INFIX "%08" PRIx32 "_%" PRIu64, plan->target, hash_owner(plan), plan->generation) <
+        0)
         return etl_fail_memory(err);
     *ret_name = name;
     return ETL_OK;
 }
 
-static bool is_staging_of(const char *name, const char *target)
+/* Whether `name` is a staging table of the same owner and target as `own`, of any generation. */
+static bool is_sibling(const char *name, const char *own)
 {
-    size_t length = strlen(target), infix = strlen(STAGING_INFIX);
+    size_t length = (size_t)(strrchr(own, '_') - own) + 1;
 
-    if (sqlite3_strnicmp(name, target, (int)length) != 0 || strncmp(name + length, STAGING_INFIX, infix) != 0)
-        return false;
-    name += length + infix;
-    return *name && name[strspn(name, "0123456789")] == '\0';
+    return sqlite3_strnicmp(name, own, (int)length) == 0 && name[length] &&
+           name[length + strspn(name + length, "0123456789")] == '\0';
 }
 
-etl_status sqlite_plan_drop_staging(struct sqlite_db *db, const char *target, const char *keep,
-                                    struct sqlite_script *script, struct etl_error *err)
+etl_status sqlite_plan_drop_staging(struct sqlite_db *db, const char *own, bool keep_own, struct sqlite_script *script,
+                                    struct etl_error *err)
 {
     struct etl_buffer sql = {0};
     sqlite3_stmt *rows = NULL;
@@ -532,7 +544,7 @@ etl_status sqlite_plan_drop_staging(struct sqlite_db *db, const char *target, co
     ETL_TRY(sqlite_prepare(db, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name", &rows, err));
     while ((rc = sqlite3_step(rows)) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(rows, 0);
-        if (!is_staging_of(name, target) || (keep && sqlite3_stricmp(name, keep) == 0))
+        if (!is_sibling(name, own) || (keep_own && sqlite3_stricmp(name, own) == 0))
             continue;
         etl_buffer_add_text(&sql, "DROP TABLE ");
         sqlite_add_name(&sql, name);

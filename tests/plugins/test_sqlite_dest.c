@@ -338,7 +338,7 @@ Test(sqlite_dest, older_unfinished_generation_is_dropped)
     CR_OK(try_write(writer, SPEC, "1|a", 0));
     CR_OK(try_commit(writer, 1, "one", 0));
     ops->end(writer);
-    CR_QUERY("SELECT name FROM sqlite_master WHERE name LIKE 't%'", "t__etl_gen_1;");
+    CR_QUERY("SELECT name FROM sqlite_master WHERE name LIKE 't%'", "t__etl_gen_cefc24fe_1;");
     plan.generation = 3;
     writer = begin(dest, &plan);
     cr_assert_eq(recovery.found, 0);
@@ -401,7 +401,7 @@ Test(sqlite_dest, lost_staging_is_noticed)
     CR_OK(try_write(writer, SPEC, "1|a", 0));
     CR_OK(try_commit(writer, 1, "one", 0));
     ops->end(writer);
-    query("DROP TABLE t__etl_gen_1");
+    query("DROP TABLE t__etl_gen_cefc24fe_1");
     CR_FAILS(ops->begin(dest, &plan, &writer, &recovery, &err), ETL_STATE_INVALID);
     ops->close(dest);
 }
@@ -771,7 +771,7 @@ Test(sqlite_dest, explain_changes_nothing)
     plan.generation = 1;
     text[0] = '\0';
     CR_OK(ops->explain(dest, &plan, &schema, collect, text, &recovery, &err));
-    cr_assert(strstr(text, "CREATE TABLE \"t__etl_gen_1\"") && strstr(text, "replaces t"), "%s", text);
+    cr_assert(strstr(text, "CREATE TABLE \"t__etl_gen_cefc24fe_1\"") && strstr(text, "replaces t"), "%s", text);
     cr_assert_eq(recovery.found, 0);
     etl_schema_release(&schema);
     ops->end(writer);

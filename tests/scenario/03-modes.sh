@@ -59,3 +59,13 @@ etl 0 --source csv --source-opt path=flags.csv --dest sqlite --dest-opt path=own
 query own.db "SELECT id, paid, typeof(paid), fee, typeof(fee) FROM flags" "1|0|integer|1.50|text
 2|1|integer|2.50|text"
 query own.db "SELECT sql FROM sqlite_master WHERE name = 'flags'" "CREATE TABLE flags(id INTEGER PRIMARY KEY, paid INTEGER, fee TEXT)"
+
+# two pipelines overwrite one table: an interrupted load never meets the other's rows
+sqlite3 both.db "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT); WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 100) INSERT INTO t SELECT i, 'a' FROM s"
+both="--source sqlite --source-opt path=both.db --dest sqlite --dest-opt path=shared.db --mode overwrite --parallel 1 --batch-rows 20 --commit-rows 20"
+code=0
+ETLHOST_FAILPOINT=commit.after:3:kill "$ETLHOST" $both --pipeline a >out 2>err || code=$?
+etl 0 $both --pipeline b
+query shared.db "SELECT count(*), count(DISTINCT id) FROM t" "100|100"
+etl 0 $both --pipeline a
+query shared.db "SELECT count(*), count(DISTINCT id) FROM t" "100|100"
