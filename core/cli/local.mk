@@ -8,6 +8,8 @@ core_libcore_la_SOURCES += \
 	core/cli/cmd_run.c \
 	core/cli/cmd_state.c \
 	core/cli/command.h \
+	core/cli/load_guard.c \
+	core/cli/load_guard.h \
 	core/cli/options.c \
 	core/cli/options.h \
 	core/cli/output.c \

@@ -2,6 +2,7 @@
 #include "core/cli/session.h"
 
 #include "core/base/string.h"
+#include "core/cli/load_guard.h"
 #include "core/cli/signals.h"
 #include "core/config/settings.h"
 #include "core/observe/log.h"
@@ -276,7 +277,9 @@ etl_status session_load_plugin(const char *argument, const char *plugin_dir, str
     etl_status status = ETL_OK;
     services_init(&services, "plugin", NULL, NULL, NULL);
     ETL_TRY(plugin_find(argument, plugin_dir, &path, err));
-    ETL_TRY(plugin_load(path, &services.host, ret_plugin, err));
+    load_guard_begin(path);
+    status = plugin_load(path, &services.host, ret_plugin, err);
+    load_guard_end();
 out:
     free(path);
     return status;

@@ -77,4 +77,16 @@ if [ $status -ge 128 ] || [ $status = 0 ] || ! grep -q "segfault_entry.so: .* in
     cat "$work/err"
     failed=1
 fi
+
+# A run dies with such a plugin, but names it.
+for pair in "segfault_entry etl_plugin_v1" "segfault_load load"; do
+    plugin=${pair% *}
+    "$ETLHOST" run --source "$bad/$plugin.so" --dest "$bad/good.so" >"$work/out" 2>"$work/err"
+    status=$?
+    if [ $status = 0 ] || ! grep -q "$plugin.so: crashed with SIGSEGV in ${pair#* }" "$work/err"; then
+        echo "FAIL: run with $plugin: exit status $status"
+        cat "$work/err"
+        failed=1
+    fi
+done
 exit $failed
