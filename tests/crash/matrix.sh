@@ -117,7 +117,7 @@ while IFS='|' read -r name arguments look; do
 	done
 	cd "$work"
 done <ways
-wait "$slow"
+wait "$slow" 2>/dev/null || : # its number may have been given away again meanwhile; what it wrote decides
 [ "$(tr '\n' ' ' <slow/codes)" = "137 0 " ] || fail "lease.renew: $(cat slow/codes slow/err)"
 [ "$(sqlite3 slow/out.db 'SELECT count(*) FROM t WHERE id = 2')" = 1 ] || fail "lease.renew: the run after the death did not load"
 echo lease.renew >>"$reached"
